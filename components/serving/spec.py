@@ -1,0 +1,40 @@
+"""What a user may say about serving one model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+
+from ..catalog.load import models
+from ..engines import engines
+from ..registry import name_of
+from ..spec import Name, Spec
+
+
+class ParallelismSpec(Spec):
+    tensor: PositiveInt = Field(description="GPUs over which each layer is split, on one node")
+
+
+class ServerSpec(Spec):
+    model: Annotated[str, name_of("model", models)] = Field(
+        description="what is served, an id of the catalogue"
+    )
+    engine: Annotated[str, name_of("engine", engines)] = Field(
+        description="what serves it: vllm, or the simulator in a rehearsal"
+    )
+    pool: Name = Field(description="the pool whose GPUs it uses")
+    weights: Name | None = Field(default=None, description="where its checkpoint lies")
+    replicas: Annotated[PositiveInt, Field(le=1000)] = Field(
+        default=1, description="independent copies of the model"
+    )
+    context_tokens: PositiveInt = Field(
+        description="tokens of prompt and answer together that one request may have"
+    )
+    concurrency: PositiveInt = Field(description="requests that one replica works on at once")
+    parallelism: ParallelismSpec | None = Field(
+        default=None, description="how a replica spreads over GPUs; derived from the pool if absent"
+    )
+    extra_args: tuple[str, ...] = Field(
+        default=(), strict=False, description="further engine flags, one --flag=value an entry"
+    )

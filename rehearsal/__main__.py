@@ -1,0 +1,56 @@
+"""`python -m rehearsal up|down`, behind `make up` and `make down`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from components.problems import PlanError
+from operations.output import show_failure, show_refusal
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def up(
+    stack: Annotated[str, typer.Option(help="stacks/Pulumi.STACK.yaml")] = "rehearsal",
+    api_port: Annotated[int | None, typer.Option(help="port of the API server; free if absent")] = (
+        None
+    ),
+) -> None:
+    """Deploy a stack to an embedded Kubernetes on this machine."""
+    from .up import up as deploy
+
+    raise typer.Exit(deploy(stack, api_port))
+
+
+@app.command()
+def down() -> None:
+    """Stop the embedded Kubernetes and remove what `up` made."""
+    from .up import down as stop
+
+    raise typer.Exit(stop())
+
+
+def main() -> None:
+    """Run a command; whatever goes wrong is told without a traceback."""
+    # A terminated command cleans up like an interrupted one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        app(standalone_mode=True)
+    except PlanError as refused:
+        show_refusal(refused, as_json=False)
+        sys.exit(1)
+    except OSError as error:
+        show_failure(error)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""`make bench`: what things cost here, ratios and seconds from one run. Asserts nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+from rich.console import Console
+from rich.table import Table
+
+from components.blueprint.load import STACKS, parse_spec, read_stack, stack_file
+from components.blueprint.plan import plan_blueprint
+from components.blueprint.render import plan_document
+
+from .workspace import ROOT
+
+ROUNDS = 5
+BLUEPRINT = Path(sys.executable).with_name("blueprint")
+Row = tuple[str, str, str]
+
+
+def main() -> None:
+    """Measure everything, print a table, keep it as .bench/last.json."""
+    rows: list[Row] = []
+    for row in [*_check(), *_plan(), *_engine()]:
+        rows.append(row)
+        print("  ".join(row), flush=True)  # noqa: T201  # progress: the last rows take a while
+    table = Table("measure", "figure", "how")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+    folder = ROOT / ".bench"
+    folder.mkdir(exist_ok=True)
+    (folder / "last.json").write_text(json.dumps(rows, indent=1), "utf-8")
+
+
+def _median(action: Callable[[], object], rounds: int = ROUNDS) -> float:
+    return statistics.median(_seconds(action) for _ in range(rounds))
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def _check() -> Iterator[Row]:
+    bare = _median(lambda: subprocess.run([sys.executable, "-c", "pass"], check=True))
+    for path in sorted(STACKS.glob("Pulumi.*.yaml")):
+        stack = path.name.split(".")[1]
+        command = [str(BLUEPRINT), "check", stack, "--json"]
+        spent = _median(partial(subprocess.run, command, check=True, capture_output=True))
+        ratio = f"{spent:.2f} s, {spent / bare:.0f} × bare Python"
+        yield (f"blueprint check {stack}", ratio, f"median of {ROUNDS} processes")
+
+
+def _plan() -> Iterator[Row]:
+    data, _ = read_stack(stack_file("rehearsal"))
+    base = _median(lambda: _planned(_grown(data, servers=1, tenants=1)))
+    for servers, tenants in ((1, 1), (10, 1), (100, 1), (1, 100), (1, 1000)):
+        grown = _grown(data, servers=servers, tenants=tenants)
+        spent = _median(partial(_planned, grown))
+        name = f"plan, {servers} servers, {tenants} tenants"
+        yield (
+            name,
+            f"{spent * 1000:.0f} ms, {spent / base:.1f} × the first",
+            f"median of {ROUNDS}",
+        )
+
+
+def _planned(data: object) -> str:
+    return plan_document(plan_blueprint(parse_spec(data)))
+
+
+def _grown(data: Any, *, servers: int, tenants: int) -> dict[str, Any]:  # noqa: ANN401  # any YAML
+    [(_, server)] = data["servers"].items()
+    [alias] = data["gateway"]["aliases"]
+    names = [f"s{number}" for number in range(servers)]
+    return {
+        **data,
+        "pools": {"h200": {**data["pools"]["h200"], "nodes": 2 * servers + 1}},
+        "servers": dict.fromkeys(names, server),
+        "gateway": {
+            **data["gateway"],
+            "aliases": {alias: {names[0]: 100}, **{f"m-{name}": {name: 100} for name in names}},
+            "tenants": {
+                f"t{number}": {"tier": "gold", "models": [alias]} for number in range(tenants)
+            },
+        },
+    }
+
+
+def _engine() -> Iterator[Row]:
+    from . import control_plane
+    from .deploy import Rehearsal
+
+    with tempfile.TemporaryDirectory() as folder, _PeakMemory() as memory:
+        rehearsal = Rehearsal(folder=Path(folder), stack="rehearsal", report=lambda _: None)
+        how = "one run, warm tools, this machine"
+        try:
+            rehearsal.workspace.prepare()
+            spent = _seconds(rehearsal.start)
+            yield ("control plane ready", f"{spent:.1f} s", how)
+            running = rehearsal.start()
+            rehearsal.simulate(running)
+            cli = rehearsal.cli(running)
+            spent = _seconds(partial(rehearsal.issue_secrets, cli))
+            yield ("keys and certificate", f"{spent:.1f} s", how)
+            for name, *arguments in (
+                ("preview, nothing there", "preview"),
+                ("up", "up", "--yes", "--skip-preview"),
+                ("preview, no change", "preview", "--expect-no-changes"),
+                ("destroy", "destroy", "--yes", "--skip-preview"),
+            ):
+                spent = _seconds(partial(cli.call, *arguments))
+                yield (f"pulumi {name}", f"{spent:.1f} s", how)
+        finally:
+            control_plane.stop(rehearsal.control_plane)
+        yield ("peak memory of the whole", f"{memory.peak_mib} MiB", "sum of PSS, sampled")
+
+
+class _PeakMemory:
+    """Sample the proportional memory of this process and all below it."""
+
+    def __init__(self) -> None:
+        self.peak_mib = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.5):
+            self.peak_mib = max(self.peak_mib, sum(_pss_kib(pid) for pid in _tree()) // 1024)
+
+
+def _tree() -> set[int]:
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended
+        parents[int(entry.parent.name)] = int(fields[1])
+    ours = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
+        ours |= more
+    return ours
+
+
+def _pss_kib(pid: int) -> int:
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    except OSError:
+        pass  # it ended, or is not ours to read
+    return 0
+
+
+if __name__ == "__main__":
+    main()

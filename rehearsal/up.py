@@ -1,0 +1,141 @@
+"""`make up` and `make down`: from nothing to a deployed stack, and back."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from components.blueprint.plan import TLS_SECRET
+from components.blueprint.render import render_texts
+from components.problems import PlanError, Problem
+from operations.check import check_stack
+from operations.pulumi_cli import PulumiCli
+
+from . import control_plane
+from .control_plane import Running
+from .deploy import Rehearsal
+from .workspace import ROOT, state_folder
+
+SCHEMA = 1
+NO_PODS = "nodes and pods are simulated by kwok: nothing listens behind this address"
+
+
+def up(stack: str, api_port: int | None) -> int:
+    """Deploy `stack`; the control plane stays if that succeeds. Returns the exit status."""
+    console, began = Console(highlight=False), time.monotonic()
+
+    def report(line: str) -> None:
+        seconds = time.monotonic() - began
+        console.print(f"[dim]{seconds:5.0f} s[/]  {escape(line)}", soft_wrap=True)
+
+    check_stack(stack)  # refuses before anything is started
+    with _alone():
+        rehearsal = Rehearsal(state_folder(), stack, report, api_port)
+        rehearsal.workspace.prepare()
+        report(f"stack {stack}: the plan holds")
+        running = rehearsal.start()
+        report(f"control plane: {running.server}")
+        rehearsal.simulate(running)
+        report("GPU nodes: simulated by kwok")
+        cli = rehearsal.cli(running)
+        keys = rehearsal.issue_secrets(cli)
+        report("API keys and certificate: in the stack's config, encrypted")
+        _write_access(rehearsal, running, cli, keys)
+        if status := cli.show("up", "--yes", "--skip-preview", "--color", "never"):
+            report("the engine could not deploy it; what stands above says why")
+            return status
+        running.detach()
+        _say_goodbye(console, rehearsal, running, cli)
+        report("done")
+    return 0
+
+
+def down() -> int:
+    """Stop the control plane and remove its folder; says so where there is none."""
+    folder, console = state_folder(), Console(highlight=False)
+    if not folder.exists():
+        console.print("nothing is up")
+        return 0
+    with _alone():
+        control_plane.stop(folder / "control-plane")
+        shutil.rmtree(folder)
+    console.print("stopped; .rehearsal/ is removed")
+    return 0
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the folder, so that no two commands work on one state."""
+    folder = state_folder()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            what = "another `make up` or `make down` is at work here"
+            raise PlanError([Problem(".rehearsal/lock", what, "Wait until it ends.")]) from None
+        yield
+
+
+def _write_access(
+    rehearsal: Rehearsal, running: Running, cli: PulumiCli, keys: dict[str, str]
+) -> None:
+    """Write what a client needs, readable by the user alone (docs/guides/access.md)."""
+    certificate = cli.secret(TLS_SECRET)
+    ca_file = rehearsal.folder / "ca.crt"
+    if certificate is not None:
+        ca_file.write_text(json.loads(certificate)["ca.crt"], "utf-8")
+    unavailable = dict.fromkeys(("gateway_url", "simulator_admin_urls"), NO_PODS)
+    monitoring = dict.fromkeys(
+        ("prometheus_url", "alertmanager_url", "grafana_files"), "there is no monitoring slice yet"
+    )
+    access: dict[str, Any] = {
+        "schema": SCHEMA,
+        "stack": rehearsal.stack,
+        "kubeconfig": str(running.kubeconfig),
+        "ca_file": str(ca_file) if certificate is not None else None,
+        "api_keys": keys,
+        **dict.fromkeys({**unavailable, **monitoring}),
+        "reasons": {**unavailable, **monitoring},
+    }
+    path = rehearsal.folder / "access.json"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(access, indent=1) + "\n", "utf-8")
+
+
+def _say_goodbye(console: Console, rehearsal: Rehearsal, running: Running, cli: PulumiCli) -> None:
+    texts = rehearsal.folder / "rendered"
+    for name, text in render_texts(rehearsal.plan()).items():
+        (texts / name).parent.mkdir(parents=True, exist_ok=True)
+        (texts / name).write_text(text, "utf-8")
+    outputs: dict[str, Any] = json.loads(cli.call("stack", "output", "--json"))
+    console.rule(f"{rehearsal.stack} is deployed")
+    for name, value in outputs.items():
+        console.print(f"  {name:14}{value}", soft_wrap=True)
+    kubeconfig = _near(running.kubeconfig)
+    console.print("\nWhere to look", style="bold")
+    for name, place in (
+        ("kubeconfig", kubeconfig),
+        ("nginx.conf", _near(texts / "gateway" / "nginx.conf")),
+        ("the plan", "kubectl -n deepseek-serving get configmap blueprint-plan -o yaml"),
+        ("keys, CA", _near(rehearsal.folder / "access.json")),
+    ):
+        console.print(f"  {name:14}{place}", soft_wrap=True)
+    console.print("\nWhat to try next", style="bold")
+    console.print(f"  .venv/bin/kubectl --kubeconfig {kubeconfig} get pods -A -o wide")
+    console.print(f"  .venv/bin/blueprint check {rehearsal.stack}")
+    console.print("  make down")
+    console.print(f"\n{NO_PODS}.", style="dim")
+
+
+def _near(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
