@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,13 +12,17 @@ import typer
 from components.problems import PlanError
 from operations.output import show_failure, show_refusal
 
+from .workspace import STATE
+
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+Folder = Annotated[Path, typer.Option(help="where everything that is made lies")]
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
 def up(
     stack: Annotated[str, typer.Option(help="stacks/Pulumi.STACK.yaml")] = "rehearsal",
+    folder: Folder = STATE,
     api_port: Annotated[int | None, typer.Option(help="port of the API server; free if absent")] = (
         None
     ),
@@ -25,15 +30,15 @@ def up(
     """Deploy a stack to an embedded Kubernetes on this machine."""
     from .up import up as deploy
 
-    raise typer.Exit(deploy(stack, api_port))
+    raise typer.Exit(deploy(stack, folder.absolute(), api_port))
 
 
 @app.command()
-def down() -> None:
+def down(folder: Folder = STATE) -> None:
     """Stop the embedded Kubernetes and remove what `up` made."""
     from .up import down as stop
 
-    raise typer.Exit(stop())
+    raise typer.Exit(stop(folder.absolute()))
 
 
 def main() -> None:

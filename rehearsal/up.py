@@ -23,13 +23,13 @@ from operations.pulumi_cli import PulumiCli
 from . import control_plane
 from .control_plane import Running
 from .deploy import Rehearsal
-from .workspace import ROOT, state_folder
+from .workspace import ROOT
 
 SCHEMA = 1
 NO_PODS = "nodes and pods are simulated by kwok: nothing listens behind this address"
 
 
-def up(stack: str, api_port: int | None) -> int:
+def up(stack: str, folder: Path, api_port: int | None) -> int:
     """Deploy `stack`; the control plane stays if that succeeds. Returns the exit status."""
     console, began = Console(highlight=False), time.monotonic()
 
@@ -38,8 +38,8 @@ def up(stack: str, api_port: int | None) -> int:
         console.print(f"[dim]{seconds:5.0f} s[/]  {escape(line)}", soft_wrap=True)
 
     check_stack(stack)  # refuses before anything is started
-    with _alone():
-        rehearsal = Rehearsal(state_folder(), stack, report, api_port)
+    with _alone(folder):
+        rehearsal = Rehearsal(folder, stack, report, api_port)
         rehearsal.workspace.prepare()
         report(f"stack {stack}: the plan holds")
         running = rehearsal.start()
@@ -59,37 +59,36 @@ def up(stack: str, api_port: int | None) -> int:
     return 0
 
 
-def down() -> int:
+def down(folder: Path) -> int:
     """Stop the control plane and remove its folder; says so where there is none."""
-    folder, console = state_folder(), Console(highlight=False)
+    console = Console(highlight=False)
     if not folder.exists():
         console.print("nothing is up")
         return 0
-    with _alone():
+    with _alone(folder):
         control_plane.stop(folder / "control-plane")
         shutil.rmtree(folder)
-    console.print("stopped; .rehearsal/ is removed")
+    console.print(f"stopped; {_near(folder)} is removed")
     return 0
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _alone(folder: Path) -> Iterator[None]:
     """Hold the folder, so that no two commands work on one state."""
-    folder = state_folder()
     folder.mkdir(mode=0o700, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             what = "another `make up` or `make down` is at work here"
-            raise PlanError([Problem(".rehearsal/lock", what, "Wait until it ends.")]) from None
+            raise PlanError([Problem(str(folder / "lock"), what, "Wait until it ends.")]) from None
         yield
 
 
 def _write_access(
     rehearsal: Rehearsal, running: Running, cli: PulumiCli, keys: dict[str, str]
 ) -> None:
-    """Write what a client needs, readable by the user alone (docs/guides/access.md)."""
+    """Write what a client needs, readable by the user alone."""
     certificate = cli.secret(TLS_SECRET)
     ca_file = rehearsal.folder / "ca.crt"
     if certificate is not None:

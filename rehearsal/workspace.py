@@ -16,6 +16,7 @@ from components.blueprint.load import SPEC_KEY, stack_file
 from operations.pulumi_cli import PulumiCli
 
 ROOT = Path(__file__).parents[1]
+STATE = ROOT / ".rehearsal"  # where `make up` keeps everything it makes
 PASSPHRASE_BYTES = 32
 
 
@@ -87,8 +88,3 @@ class Workspace:
 def _load(path: Path) -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
     return loaded
-
-
-def state_folder() -> Path:
-    """Where `make up` keeps everything it makes."""
-    return ROOT / ".rehearsal"

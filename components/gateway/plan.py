@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from ..catalog.load import images, models
+from ..catalog.load import images
 from ..naming import GATEWAY_NAMESPACE, labels, selector, service_address
 from ..network.plan import NetworkPlan
 from ..problems import Problem, nearest
@@ -121,9 +121,7 @@ def plan_gateway(
     selected = selector(IMAGE, NAME, "gateway")
     tiers = {name: plan_tier(name, tier, spec.replicas) for name, tier in spec.tiers.items()}
     streams = sum(tiers[t.tier].replica_concurrent_requests for t in spec.tenants.values())
-    body_bytes = max_body_bytes(
-        models()[server.model].shape.max_context_tokens for server in servers.values()
-    )
+    body_bytes = max_body_bytes(server.context_tokens for server in servers.values())
     issued = {"private-ca": f"{NAME}-tls", "secret": None}[spec.tls.mode]
     return GatewayPlan(
         image=images()[IMAGE].reference,

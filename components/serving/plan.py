@@ -40,6 +40,7 @@ class ServerPlan:
     image: str
     pool: str
     replicas: int
+    context_tokens: int
     tensor_parallel: int
     gpu_resource: str
     taint_key: str
@@ -47,13 +48,13 @@ class ServerPlan:
     claim: str | None
     memory_request_gib: int
     startup_seconds: int
-    startup_period_seconds: int
-    readiness_period_seconds: int
-    readiness_failures: int
-    liveness_period_seconds: int
-    liveness_failures: int
-    pre_stop_seconds: int
-    grace_seconds: int
+    startup_period_seconds: int = PROBE_PERIOD_SECONDS
+    readiness_period_seconds: int = READINESS_PERIOD_SECONDS
+    readiness_failures: int = READINESS_FAILURES
+    liveness_period_seconds: int = LIVENESS_PERIOD_SECONDS
+    liveness_failures: int = LIVENESS_SECONDS // LIVENESS_PERIOD_SECONDS
+    pre_stop_seconds: int = PRE_STOP_SECONDS
+    grace_seconds: int = GRACE_SECONDS
     selector: Mapping[str, str]
     labels: Mapping[str, str]
 
@@ -96,6 +97,7 @@ def plan_server(  # noqa: PLR0913  # one argument per thing it is decided from
         pool=pool.name,
         image=images()[container.image].reference,
         replicas=spec.replicas,
+        context_tokens=spec.context_tokens,
         tensor_parallel=ask.tensor_parallel,
         gpu_resource=pool.gpu_resource,
         taint_key=pool.taint_key,
@@ -103,13 +105,6 @@ def plan_server(  # noqa: PLR0913  # one argument per thing it is decided from
         claim=weights.claim if weights else None,
         memory_request_gib=container.shared_memory_gib + _page_cache_gib(ask),
         startup_seconds=ask.startup_seconds,
-        startup_period_seconds=PROBE_PERIOD_SECONDS,
-        readiness_period_seconds=READINESS_PERIOD_SECONDS,
-        readiness_failures=READINESS_FAILURES,
-        liveness_period_seconds=LIVENESS_PERIOD_SECONDS,
-        liveness_failures=LIVENESS_SECONDS // LIVENESS_PERIOD_SECONDS,
-        pre_stop_seconds=PRE_STOP_SECONDS,
-        grace_seconds=GRACE_SECONDS,
         selector=selected,
         labels=labels(tags, selected),
     )

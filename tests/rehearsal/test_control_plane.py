@@ -1,9 +1,6 @@
 """Real control planes: they serve, keep apart, and leave nothing behind."""
 
 import json
-import os
-import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -14,7 +11,7 @@ import yaml
 
 from components.problems import PlanError
 from rehearsal import kubectl, nodes, volumes
-from rehearsal.control_plane import ControlPlane, ControlPlaneError, find, stop
+from rehearsal.control_plane import ControlPlane
 from rehearsal.processes import until
 from tests.rehearsal.living import processes_of
 
@@ -23,16 +20,6 @@ pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(3600)]
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 
-LAUNCHER = """
-import sys
-from pathlib import Path
-from rehearsal.control_plane import ControlPlane
-from rehearsal.tools import Toolbox
-paths = {line.split("=", 1)[0]: Path(line.split("=", 1)[1]) for line in sys.argv[3:]}
-running = ControlPlane.start(Path(sys.argv[1]), Toolbox(paths), attached=sys.argv[2] == "attached")
-print("ready", flush=True)
-sys.stdin.read()
-"""
 POOL = nodes.SimulatedPool(
     name="h200",
     nodes=2,
@@ -48,36 +35,6 @@ def plane(toolbox, tmp_path_factory):
     """Share one control plane among the tests that only ask it."""
     with ControlPlane.start(tmp_path_factory.mktemp("plane"), toolbox, attached=True) as running:
         yield running
-
-
-@pytest.fixture
-def folder(tmp_path):
-    yield tmp_path / "state"
-    stop(tmp_path / "state")
-
-
-@pytest.fixture
-def launch(toolbox, folder):
-    """Start a launcher of its own, which tests may kill; it waits for a word on its input."""
-    started = []
-
-    def start(mode, *, ready=True):
-        tools = [f"{name}={path}" for name, path in toolbox.paths.items()]
-        process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCHER, folder, mode, *tools],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        assert not ready or process.stdout.readline() == "ready\n"
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
 
 
 def get(running, *arguments):
@@ -233,100 +190,3 @@ def test_a_simulated_volume_binds_and_serves_again_after_its_claim_is_gone(plane
         assert get(plane, "pv", "weights")["status"]["phase"] == "Bound"
         kubectl.call(plane.kubeconfig, "delete", f"pvc/{name}")
         wait(plane, "--for=jsonpath={.status.phase}=Released", "pv/weights")
-
-
-def test_two_live_side_by_side(plane, toolbox, folder):
-    with ControlPlane.start(folder, toolbox, attached=True, context="other") as second:
-        assert second.server != plane.server
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mine"}}
-        kubectl.apply(second.kubeconfig, [namespace])
-        assert "mine" in names(second, "namespaces")
-        assert "mine" not in names(plane, "namespaces")
-    assert processes_of(folder) == []
-    assert kubectl.call(plane.kubeconfig, "get", "--raw=/readyz") == "ok"
-
-
-def test_a_detached_one_outlives_its_launcher_and_keeps_its_objects(launch, toolbox, folder):
-    process = launch("detached")
-    process.kill()
-    process.wait()
-    running = find(folder)
-    assert ControlPlane.start(folder, toolbox, attached=True).server == running.server
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kept"}}
-    kubectl.apply(running.kubeconfig, [namespace])
-    stop(folder)
-    assert (processes_of(folder), find(folder)) == ([], None)
-    stop(folder)  # once more is no mistake
-
-    with ControlPlane.start(folder, toolbox, attached=True) as again:
-        assert "kept" in names(again, "namespaces")
-        assert again.server == running.server  # nobody took the port
-
-
-def test_an_attached_one_that_is_let_go_stays(toolbox, folder):
-    running = ControlPlane.start(folder, toolbox, attached=True)
-    running.detach()
-    assert kubectl.call(running.kubeconfig, "get", "--raw=/readyz") == "ok"
-    assert find(folder).server == running.server
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_an_attached_one_ends_with_its_launcher(launch, folder, number):
-    process = launch("attached")
-    assert len(processes_of(folder)) == 2 + len(PROGRAMS)  # launcher and supervisor
-    process.send_signal(number)
-    process.wait()
-    assert until(lambda: processes_of(folder) == [], 20), processes_of(folder)
-
-
-@pytest.mark.parametrize("mode", ["attached", "detached"])
-def test_a_start_that_is_cancelled_leaves_no_process(launch, folder, mode):
-    process = launch(mode, ready=False)
-    assert until(lambda: len(processes_of(folder)) >= 3, 30)  # etcd is the third
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) != 0
-    assert until(lambda: processes_of(folder) == [], 20), processes_of(folder)
-
-
-def test_a_killed_supervisor_leaves_no_process(toolbox, folder):
-    running = ControlPlane.start(folder, toolbox, attached=False)
-    os.kill(json.loads((folder / "state.json").read_text())["pid"], signal.SIGKILL)
-    assert until(lambda: processes_of(folder) == [], 5), processes_of(folder)
-    assert find(folder) is None
-    running.stop()  # finds nothing to do
-
-
-def test_a_killed_program_takes_the_others_along_and_is_named(toolbox, folder):
-    with ControlPlane.start(folder, toolbox, attached=True):
-        [victim] = [
-            pid
-            for pid in processes_of(folder)
-            if Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0].endswith("/kube-scheduler")
-        ]
-        os.kill(victim, signal.SIGKILL)
-        assert until(lambda: processes_of(folder) == [], 20)
-        reason = json.loads((folder / "state.json").read_text())["reason"]
-        assert reason == "kube-scheduler ended with signal SIGKILL"
-
-
-def test_a_requested_port_is_used(toolbox, folder):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with ControlPlane.start(folder, toolbox, attached=True, api_port=port) as running:
-        assert running.server == f"https://127.0.0.1:{port}"
-        with pytest.raises(ControlPlaneError) as refused:
-            ControlPlane.start(folder, toolbox, attached=True, api_port=port + 1)
-    [problem] = refused.value.problems
-    assert problem.where == "API_PORT"
-    assert problem.fix == "Unset API_PORT to use it, or stop it first (`make down`)."
-
-
-def test_a_program_that_refuses_its_arguments_is_quoted(toolbox, folder):
-    with pytest.raises(ControlPlaneError) as refused:
-        ControlPlane.start(
-            folder, toolbox, attached=True, arguments={"kube-scheduler": ["--no-such-flag"]}
-        )
-    [problem] = refused.value.problems
-    assert problem.what.startswith("kube-scheduler ended with exit status 1; the end of its log:")
-    assert "unknown flag: --no-such-flag" in problem.what
-    assert processes_of(folder) == []

@@ -215,6 +215,7 @@ def test_a_drain_that_takes_too_long_is_given_up(start):
             list(lines)
 
 
+@pytest.mark.medium
 def test_it_prints_no_prompt_whatever_happens():
     simulator = Simulator()
     simulator.ask(max_tokens=1)
