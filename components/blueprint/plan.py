@@ -11,7 +11,7 @@ from ..clouds import clouds
 from ..cluster.plan import ClusterPlan, plan_cluster
 from ..gateway.plan import GatewayPlan, check_gateway, plan_gateway
 from ..network.plan import NetworkPlan, check_network, plan_network
-from ..nodes.plan import PoolPlan, check_pool, nodes_needed, plan_pool
+from ..nodes.plan import PoolPlan, check_pool, may_fragment, nodes_needed, plan_pool
 from ..problems import PlanError, Problem, nearest
 from ..serving.parallelism import check_parallelism, tensor_parallel
 from ..serving.plan import ServerPlan, ask_of, check_server, plan_server
@@ -82,7 +82,7 @@ def plan_blueprint(spec: BlueprintSpec) -> BlueprintPlan:
 
 def plan_warnings(plan: BlueprintPlan) -> tuple[Problem, ...]:
     """List what works but a careful operator wants to know before it is created."""
-    return (*_unresolved_digests(plan), *_gaps(plan))
+    return (*_unresolved_digests(plan), *_gaps(plan), *_fragments(plan))
 
 
 def _served_names(spec: BlueprintSpec) -> dict[str, tuple[str, ...]]:
@@ -182,4 +182,18 @@ def _gaps(plan: BlueprintPlan) -> Iterator[Problem]:
                 f"{server.grace_seconds} s to drain and {server.startup_seconds} s to load "
                 "without an answer",
                 "Use two replicas where that is too long.",
+            )
+
+
+def _fragments(plan: BlueprintPlan) -> Iterator[Problem]:
+    for pool in plan.pools:
+        users = [server for server in plan.servers if server.pool == pool.name]
+        sizes = [server.tensor_parallel for server in users for _ in range(server.replicas)]
+        if may_fragment(sizes, pool.usable_nodes, pool.gpus_per_node):
+            large = max(users, key=lambda server: server.tensor_parallel)
+            yield Problem(
+                f"pools.{pool.name}",
+                f"smaller replicas spread over its nodes can leave none with "
+                f"{large.tensor_parallel} free GPUs for {large.name}, which then stays Pending",
+                "Give the large replicas a pool of their own.",
             )

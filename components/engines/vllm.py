@@ -27,6 +27,8 @@ SHARED_MEMORY_GIB = 15
 REFUSED = {
     "--api-key": "it would put a key into the process list; the gateway checks keys",
     "--enable-log-requests": "it writes prompts into the log",
+    "--load-format": "dummy weights answer nonsense; the checkpoint's own format is found",
+    "--middleware": "it runs code of somebody's choice in front of every request",
     "--enable-log-outputs": "it writes answers into the log",
     "--trust-remote-code": "it runs code from the checkpoint; vLLM has native classes for DeepSeek",
 }
@@ -36,7 +38,8 @@ REFUSED = {
 UNDOES = (
     *("--config", "--data-parallel-size", "--disable-log-stats", "--grpc", "--headless", "--help"),
     *("--host", "--nnodes", "--node-rank", "--pipeline-parallel-size", "--root-path", "--uds"),
-    *("--ssl-ca-certs", "--ssl-certfile", "--ssl-keyfile"),
+    *("--ssl-ca-certs", "--ssl-certfile", "--ssl-keyfile", "--data-parallel-size-local"),
+    *("--prefill-context-parallel-size", "--model"),
 )
 
 

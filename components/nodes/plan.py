@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import gcd
 
 from ..catalog.load import accelerators
 from ..clouds.contract import Cloud
@@ -57,8 +58,9 @@ def check_pool(name: str, spec: PoolSpec, cloud: Cloud) -> Iterator[Problem]:
 def nodes_needed(gpus_per_replica: Sequence[int], gpus_per_node: int) -> int:
     """Count the nodes that hold replicas of these sizes, each within one node.
 
-    First-fit decreasing, as good as the scheduler can do without moving pods. A replica that is
-    larger than a node has to be refused before.
+    First-fit decreasing: for sizes that divide each other no packing is better. The scheduler
+    places pods in an order of its own, see `may_fragment`. A replica that is larger than a node
+    has to be refused before.
     """
     free: list[int] = []
     for wanted in sorted(gpus_per_replica, reverse=True):
@@ -69,3 +71,17 @@ def nodes_needed(gpus_per_replica: Sequence[int], gpus_per_node: int) -> int:
         else:
             free.append(gpus_per_node - wanted)
     return len(free)
+
+
+def may_fragment(gpus_per_replica: Sequence[int], nodes: int, gpus_per_node: int) -> bool:
+    """Tell whether some order of placing these replicas leaves one of them without a node.
+
+    A node refuses a replica of `size` once more than gpus_per_node - size are taken, which others
+    can bring about in steps of the greatest common divisor of all sizes.
+    """
+    step, total = gcd(*gpus_per_replica), sum(gpus_per_replica)
+    for size in set(gpus_per_replica):
+        blocks = -(-(gpus_per_node - size + 1) // step) * step
+        if total - size >= nodes * blocks:
+            return True
+    return False

@@ -19,7 +19,7 @@ FILES_CHECKSUM = "deepseek-blueprint/engine-files"
 def pod_template(plan: ServerPlan) -> Core.PodTemplateSpecArgs:
     return Core.PodTemplateSpecArgs(
         metadata=k8s.meta.v1.ObjectMetaArgs(
-            labels=plan.labels,
+            labels=plan.pod_labels,
             # The kubelet swaps mounted files in place: only a new pod reads them.
             annotations={FILES_CHECKSUM: _checksum(plan)},
         ),

@@ -18,6 +18,7 @@ from .parallelism import tensor_parallel
 from .spec import ServerSpec
 from .startup import ENGINE_SECONDS, PROBE_PERIOD_SECONDS, startup_seconds
 
+MIB = 2**20
 # Page cache counts to the pod: prefetching needs checkpoint / 0.9 (vLLM's own auto-prefetch rule).
 PREFETCH_SHARE = (10, 9)
 # A busy engine answers /health late: only one that is silent this long is restarted.
@@ -57,6 +58,7 @@ class ServerPlan:
     grace_seconds: int = GRACE_SECONDS
     selector: Mapping[str, str]
     labels: Mapping[str, str]
+    pod_labels: Mapping[str, str]  # without tags: a new cost center is no reason to reload weights
 
     @property
     def ready_timeout_seconds(self) -> int:
@@ -107,6 +109,7 @@ def plan_server(  # noqa: PLR0913  # one argument per thing it is decided from
         startup_seconds=ask.startup_seconds,
         selector=selected,
         labels=labels(tags, selected),
+        pod_labels=labels({}, selected),
     )
 
 
@@ -125,11 +128,15 @@ def ask_of(
         accelerator=accelerators()[pool.accelerator],
         served_names=served_names,
         weights_path=weights_path(model) if weights else None,
-        weights_on_network=weights is not None and weights.on_network,
+        weights_on_network=engines()[spec.engine].needs_weights
+        and weights is not None
+        and weights.on_network,
         tensor_parallel=tensor_parallel(spec, model, pool),
         context_tokens=spec.context_tokens,
         concurrency=spec.concurrency,
-        startup_seconds=startup_seconds(model.checkpoint.size_bytes, weights.read_mb_per_second)
+        startup_seconds=startup_seconds(
+            model.checkpoint.size_bytes, weights.read_mb_per_second, readers=spec.replicas
+        )
         if weights
         else ENGINE_SECONDS,
         drain_seconds=LONGEST_STREAM_SECONDS,
@@ -154,6 +161,8 @@ def check_server(spec: ServerSpec, ask: Ask) -> Iterator[Problem]:
             f"Set it to {model.shape.max_context_tokens} or less.",
         )
     yield from engine.check(ask)
+    if engine.needs_weights:
+        yield from _check_weights_fit(ask)
     image = images()[engine.container(ask).image]
     if image.tag == UNRESOLVED:
         yield Problem(
@@ -161,6 +170,19 @@ def check_server(spec: ServerSpec, ask: Ask) -> Iterator[Problem]:
             f"the tag of {image.repository} could not be read from a source, so "
             f"{spec.engine} has no image for {ask.accelerator.name}",
             f"Write tag and digest of {image.name} into images.lock.yaml, with their source.",
+        )
+
+
+def _check_weights_fit(ask: Ask) -> Iterator[Problem]:
+    """Weights alone: necessary, not sufficient. KV cache and activations come on top."""
+    gpus, gpu = ask.tensor_parallel, ask.accelerator
+    weights_mib = -(-ask.model.checkpoint.size_bytes // MIB)
+    if weights_mib > gpus * gpu.usable_mib_per_gpu:
+        yield Problem(
+            f"{ask.where}.pool",
+            f"the weights of {ask.model.name} take {weights_mib:,} MiB; {gpus} x {gpu.name} have "
+            f"{gpus} x {gpu.usable_mib_per_gpu:,} = {gpus * gpu.usable_mib_per_gpu:,} MiB",
+            "Use more GPUs in each replica, a larger GPU or a smaller model.",
         )
 
 

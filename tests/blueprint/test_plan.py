@@ -136,3 +136,17 @@ def test_images_without_a_digest_are_warnings(planned):
         "images.lock.yaml: nginx",
         "images.lock.yaml: vllm-cuda",
     ]
+
+
+def test_a_large_replica_beside_small_ones_is_a_warning(planned):
+    def mixed(spec):
+        server = spec["servers"]["r1"]
+        spec["servers"]["small"] = server | {"replicas": 2, "parallelism": {"tensor": 4}}
+        server["replicas"] = 1
+        spec["gateway"]["aliases"]["small"] = {"small": 100}
+
+    [warning] = [w for w in plan_warnings(planned(mixed)) if w.where == "pools.h100"]
+    assert warning.what == (
+        "smaller replicas spread over its nodes can leave none with 8 free GPUs for r1, which then "
+        "stays Pending"
+    )

@@ -221,7 +221,10 @@ def test_an_argument_that_vllm_or_the_plan_refuses_is_explained(argument, refusa
         "--config=/weights/flags.yaml",  # a file of flags: none of them would be checked
         "--pipeline-parallel-size=2",  # more GPUs than the pod asks for
         "--data-parallel-size=2",
+        "--data-parallel-size-local=2",
+        "--prefill-context-parallel-size=2",
         "--nnodes=2",
+        "--model=/weights/other",  # not the model that was planned
         "--headless",  # no HTTP at all: the probes never succeed
         "--host=127.0.0.1",  # not the address that the probes and the gateway call
         "--uds=/tmp/socket",

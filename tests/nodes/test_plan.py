@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.clouds import clouds
-from components.nodes.plan import check_pool, nodes_needed, plan_pool
+from components.nodes.plan import check_pool, may_fragment, nodes_needed, plan_pool
 from components.nodes.spec import PoolSpec
 
 ONPREM = clouds()["onprem"]
@@ -142,3 +142,32 @@ def test_beyond_the_range_of_the_spec_larger_nodes_can_need_more():
     """The classic anomaly of the algorithm. Raise the limit of gpus_per_node with this in mind."""
     replicas = [44, 24, 24, 22, 21, 17, 8, 8, 6, 6]
     assert [nodes_needed(replicas, gpus) for gpus in (60, 61)] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("replicas", "nodes", "gpus", "may"),
+    [
+        ([8, 4, 4], 2, 8, True),  # the two small ones on a node each: none has 8 free
+        ([8, 4, 4], 3, 8, False),
+        ([4, 4, 4, 4], 2, 8, False),  # a node of fours has 4 free or none
+        ([8, 8], 2, 8, False),
+        ([8, 1, 1], 2, 8, True),
+        ([], 2, 8, False),
+    ],
+)
+def test_some_order_of_placing_may_leave_a_replica_without_a_node(replicas, nodes, gpus, may):
+    assert may_fragment(replicas, nodes, gpus) == may
+
+
+@given(fitting(), st.randoms(use_true_random=False))
+def test_where_no_order_fragments_every_order_finds_a_node(case, random):
+    """Each replica goes to any node that has room, as a scheduler may choose."""
+    gpus, replicas = case
+    nodes = nodes_needed(replicas, gpus)
+    if may_fragment(replicas, nodes, gpus):
+        return
+    free = [gpus] * nodes
+    for wanted in random.sample(replicas, len(replicas)):
+        roomy = [node for node in range(nodes) if free[node] >= wanted]
+        assert roomy != []
+        free[random.choice(roomy)] -= wanted

@@ -85,7 +85,7 @@ def test_weights_are_mounted_read_only_from_the_claim(build):
 def test_a_start_may_take_its_budget_and_a_stop_outlives_the_longest_stream(build):
     pod = build(VLLM)["template"]["spec"]
     probe = pod["containers"][0]["startupProbe"]
-    assert probe["periodSeconds"] * probe["failureThreshold"] == VLLM.startup_seconds == 630
+    assert probe["periodSeconds"] * probe["failureThreshold"] == VLLM.startup_seconds == 660
     assert pod["containers"][0]["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
     assert pod["terminationGracePeriodSeconds"] == 635
     assert "--shutdown-timeout=600" in pod["containers"][0]["command"]

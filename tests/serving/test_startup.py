@@ -19,16 +19,16 @@ R1_BYTES = 688_500_000_000
         (1, 1_000_000, 610),  # any load at all costs a second, rounded up
     ],
 )
-def test_the_budget_is_twice_the_load_and_the_engines_own_ten_minutes(
+def test_the_budget_is_the_load_of_two_readers_and_the_engines_own_ten_minutes(
     checkpoint_bytes, mb_per_second, seconds
 ):
-    assert startup_seconds(checkpoint_bytes, mb_per_second) == seconds
+    assert startup_seconds(checkpoint_bytes, mb_per_second, 2) == seconds
 
 
 @given(BYTES, RATES)
 def test_the_budget_is_a_whole_number_of_probes(checkpoint_bytes, rate):
     """The probe counts failures: what is left of a division would be taken from the engine."""
-    assert startup_seconds(checkpoint_bytes, rate) % PROBE_PERIOD_SECONDS == 0
+    assert startup_seconds(checkpoint_bytes, rate, 2) % PROBE_PERIOD_SECONDS == 0
 
 
 @given(BYTES, RATES)
@@ -36,7 +36,7 @@ def test_the_budget_covers_load_and_engine_and_wastes_less_than_eleven_seconds(
     checkpoint_bytes, rate
 ):
     """In whole numbers: x < y + 11 s becomes x * rate < (y + 11) * rate."""
-    spent, bytes_per_second = startup_seconds(checkpoint_bytes, rate), rate * 10**6
+    spent, bytes_per_second = startup_seconds(checkpoint_bytes, rate, 2), rate * 10**6
     needed = 2 * checkpoint_bytes + ENGINE_SECONDS * bytes_per_second
     assert needed <= spent * bytes_per_second < needed + 11 * bytes_per_second
 
@@ -44,10 +44,18 @@ def test_the_budget_covers_load_and_engine_and_wastes_less_than_eleven_seconds(
 @given(BYTES, BYTES, RATES)
 def test_a_larger_checkpoint_never_gets_less_time(one, other, rate):
     small, large = sorted((one, other))
-    assert startup_seconds(small, rate) <= startup_seconds(large, rate)
+    assert startup_seconds(small, rate, 2) <= startup_seconds(large, rate, 2)
 
 
 @given(BYTES, RATES, RATES)
 def test_a_slower_disk_never_gets_less_time(checkpoint_bytes, one, other):
     slow, fast = sorted((one, other))
-    assert startup_seconds(checkpoint_bytes, fast) <= startup_seconds(checkpoint_bytes, slow)
+    assert startup_seconds(checkpoint_bytes, fast, 2) <= startup_seconds(checkpoint_bytes, slow, 2)
+
+
+def test_replicas_that_start_together_share_the_rate():
+    assert startup_seconds(R1_BYTES, 4800, 4) == 1180  # 4 x 143.4 + 600 = 1173.8
+
+
+def test_a_lone_replica_counts_on_half_the_rate():
+    assert startup_seconds(R1_BYTES, 4800, 1) == startup_seconds(R1_BYTES, 4800, 2)
