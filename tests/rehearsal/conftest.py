@@ -2,7 +2,7 @@
 
 import pytest
 
-from rehearsal.control_plane import TOOLS
+from rehearsal.control_plane import TOOLS, ControlPlane
 from rehearsal.tools import ensure
 from tests.rehearsal.tool_world import World
 
@@ -16,3 +16,10 @@ def world(tmp_path, monkeypatch):
 def toolbox():
     """Return the programs of a control plane; the first session on a machine builds them."""
     return ensure([*TOOLS, "kubectl"], print)
+
+
+@pytest.fixture(scope="module")
+def plane(toolbox, tmp_path_factory):
+    """Share one control plane among the tests that only ask it."""
+    with ControlPlane.start(tmp_path_factory.mktemp("plane"), toolbox, attached=True) as running:
+        yield running

@@ -11,7 +11,6 @@ import yaml
 
 from components.problems import PlanError
 from rehearsal import kubectl, nodes, volumes
-from rehearsal.control_plane import ControlPlane
 from rehearsal.processes import until
 from tests.rehearsal.living import processes_of
 
@@ -28,13 +27,6 @@ POOL = nodes.SimulatedPool(
     labels={"node.kubernetes.io/instance-type": "p5en.48xlarge"},
     taint_key="nvidia.com/gpu",
 )
-
-
-@pytest.fixture(scope="module")
-def plane(toolbox, tmp_path_factory):
-    """Share one control plane among the tests that only ask it."""
-    with ControlPlane.start(tmp_path_factory.mktemp("plane"), toolbox, attached=True) as running:
-        yield running
 
 
 def get(running, *arguments):
