@@ -10,7 +10,7 @@ import typer
 
 from components.problems import PlanError
 
-from . import output
+from . import fit_command, output
 
 app = typer.Typer(
     name="blueprint",
@@ -34,6 +34,9 @@ def check(stack: Stack, *, as_json: Json = False) -> None:
     from . import check as checking
 
     output.show_check(checking.check_stack(stack), as_json=as_json)
+
+
+app.command("fit")(fit_command.fit)
 
 
 @app.command()

@@ -25,12 +25,13 @@ PIPE_COLUMNS = 120
 def show_check(checked: Checked, *, as_json: bool) -> None:
     if as_json:
         summary = {**_summary(checked), "warnings": [asdict(w) for w in checked.warnings]}
-        _print_json("ok", stack=checked.stack, **summary, problems=[])
+        print_json("ok", stack=checked.stack, **summary, problems=[])
         return
     console = _console()
     plan, gateway = checked.plan, checked.plan.gateway
     console.print(f"[bold green]{checked.stack} can be deployed[/]  plan {checked.digest[:12]}")
-    table = _table("server", "model", "engine", "replicas × GPUs", "pool", "starts within")
+    heads = ("server", "model", "engine", "replicas × GPUs", "pool", "cache", "starts within")
+    table = _table(*heads)
     for server, row in zip(plan.servers, _summary(checked)["servers"], strict=True):
         table.add_row(
             server.name,
@@ -38,7 +39,8 @@ def show_check(checked: Checked, *, as_json: bool) -> None:
             f"{server.engine} {server.container.version}",
             f"{server.replicas} × {server.tensor_parallel}",
             row["pool"],
-            f"{server.startup_seconds} s",
+            f"{server.fit.cache_tokens:,} tokens" if server.fit else "not checked",
+            f"{server.startup_seconds} s, expected {server.ready_seconds}",
         )
     console.print(table)
     console.print(
@@ -55,7 +57,7 @@ def show_check(checked: Checked, *, as_json: bool) -> None:
 
 def show_refusal(refused: PlanError, *, as_json: bool) -> None:
     if as_json:
-        _print_json("refused", problems=[asdict(problem) for problem in refused.problems])
+        print_json("refused", problems=[asdict(problem) for problem in refused.problems])
         return
     console = _console(stderr=True)
     count = _count(len(refused.problems), "problem")
@@ -69,7 +71,7 @@ def show_failure(error: OSError) -> None:
 
 def show_paths(paths: Sequence[Path], *, as_json: bool) -> None:
     if as_json:
-        _print_json("ok", files=[str(path) for path in paths])
+        print_json("ok", files=[str(path) for path in paths])
         return
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"wrote {_count(len(paths), 'file')}")
@@ -95,12 +97,15 @@ def _summary(checked: Checked) -> dict[str, Any]:
             {
                 "name": server.name,
                 "model": server.model,
+                "precision": server.precision,
                 "engine": server.engine,
                 "replicas": server.replicas,
                 "tensor_parallel": server.tensor_parallel,
                 "pool": server.pool,
                 "startup_seconds": server.startup_seconds,
+                "ready_seconds": server.ready_seconds,
                 "image": server.image,
+                "kv_cache_tokens": server.fit.cache_tokens if server.fit else None,
             }
             for server in plan.servers
         ],
@@ -108,7 +113,7 @@ def _summary(checked: Checked) -> dict[str, Any]:
     }
 
 
-def _print_json(verdict: str, **fields: object) -> None:
+def print_json(verdict: str, **fields: object) -> None:
     print(json.dumps({"schema": SCHEMA, "verdict": verdict, **fields}, indent=1))  # noqa: T201  # a program reads it
 
 

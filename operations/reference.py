@@ -9,7 +9,9 @@ from typing import Any
 
 from components.blueprint.explain import json_schema
 from components.catalog.load import accelerators, images, models
+from components.serving.startup import ready_seconds, startup_seconds
 
+from . import calibration, fit_matrix
 from .check import check_stack
 from .picture import draw
 
@@ -20,12 +22,7 @@ MIB_PER_GIB, GIB = 1024, 2**30
 
 def reference() -> dict[str, str]:
     """Render every generated page: path under docs/ → text."""
-    return {
-        "reference/spec.md": _spec_page(),
-        "reference/spec.schema.json": json.dumps(json_schema(), indent=1, sort_keys=True) + "\n",
-        "reference/catalog.md": _catalog_page(),
-        "picture.svg": draw(check_stack("rehearsal").plan),
-    }
+    return {name: render() for name, render in PAGES.items()}
 
 
 def write(folder: Path = DOCS) -> None:
@@ -123,13 +120,13 @@ def _accelerators() -> str:
             f"`{a.name}`",
             f"`{a.resource}`",
             f"{a.usable_mib_per_gpu / MIB_PER_GIB:.2f}",
-            ", ".join(a.native_precisions),
+            ", ".join(a.native_precisions) if a.refused is None else f"refused: {a.refused}",
             ", ".join(f"`{k}={v}`" for k, v in (a.node_labels or {}).items()) or "state them",
             a.source,
         )
         for a in accelerators().values()
     ]
-    head = ("id", "resource", "usable GiB per GPU", "native precisions", "node labels", "source")
+    head = ("id", "resource", "usable GiB per GPU", "precisions", "node labels", "source")
     return _table(head, rows)
 
 
@@ -137,20 +134,57 @@ def _models() -> str:
     rows = [
         (
             f"`{m.name}`",
-            m.repository,
-            m.checkpoint.precision,
-            f"{m.checkpoint.size_bytes / GIB:.0f}",
+            f"`{precision}`" + (" (native)" if precision == m.native else ""),
+            c.repository,
+            f"{c.size_bytes / GIB:.0f}",
+            c.size_origin,
             f"{m.shape.attention_heads} / {m.shape.kv_heads}",
             m.shape.max_context_tokens,
-            m.checkpoint.source,
+            ", ".join(f"{name}: {seen.state}" for name, seen in c.evidence.items()),
+            c.source,
+        )
+        for m in models().values()
+        for precision, c in m.checkpoints.items()
+    ]
+    head = (
+        *("id", "precision", "repository", "checkpoint GiB", "size", "heads / KV heads"),
+        *("context tokens", "seen on", "source"),
+    )
+    return _table(head, rows)
+
+
+# Read rates in GB/s of one node, with where they were read.
+STORAGE_CLASSES = {
+    "root EBS volume": (1.0, "EKS docs: about 1 GB/s"),
+    "S3 through the streamer, 20 Gb/s": (2.08, "EKS docs: 10.4 GB in 5 s on a g6e.4xlarge"),
+    "FSx for Lustre, 4.8 TiB": (4.8, "1000 MB/s per TiB"),
+    "node NVMe RAID0": (30.0, "eight NVMe disks of a p5: about 30 GB/s"),
+}
+
+
+def _startup_page() -> str:
+    rows = [
+        (
+            f"`{m.name}`",
+            f"{m.checkpoint.size_bytes / 10**9:.0f}",
+            *(
+                f"{ready_seconds(m.checkpoint.size_bytes, int(rate * 1000))} s, "
+                f"given up after {startup_seconds(m.checkpoint.size_bytes, int(rate * 1000), 1)}"
+                for rate, _ in STORAGE_CLASSES.values()
+            ),
         )
         for m in models().values()
     ]
-    head = (
-        *("id", "repository", "precision", "checkpoint GiB", "heads / KV heads"),
-        *("context tokens", "source"),
+    rates = "".join(
+        f"- {name}: {rate:g} GB/s ({source})\n" for name, (rate, source) in STORAGE_CLASSES.items()
     )
-    return _table(head, rows)
+    return (
+        f"{GENERATED}\n# How long a first start takes\n\n"
+        "Load at the rate of the storage, then compile and capture graphs; the startup probe gives "
+        "up, with up to two replicas, after twice the load and the engine's own ten minutes. "
+        "Rates of one node:\n\n"
+        f"{rates}\n" + _table(("model", "GB", *STORAGE_CLASSES), rows)
+    )
 
 
 def _images() -> str:
@@ -166,6 +200,19 @@ def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
         "| " + " | ".join(str(cell).replace("|", "\\|").strip() for cell in line) + " |\n"
         for line in lines
     )
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "reference/spec.md": _spec_page,
+    "reference/spec.schema.json": lambda: (
+        json.dumps(json_schema(), indent=1, sort_keys=True) + "\n"
+    ),
+    "reference/catalog.md": _catalog_page,
+    "reference/fit-matrix.md": lambda: GENERATED + fit_matrix.page(),
+    "reference/fit-accuracy.md": lambda: GENERATED + calibration.page(),
+    "reference/startup.md": _startup_page,
+    "picture.svg": lambda: draw(check_stack("rehearsal").plan),
+}
 
 
 if __name__ == "__main__":

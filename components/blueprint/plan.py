@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..catalog.load import images, models
+from ..catalog.load import images
 from ..catalog.schema import UNRESOLVED, Model
 from ..clouds import clouds
 from ..cluster.plan import ClusterPlan, plan_cluster
+from ..engines import engines
 from ..gateway.plan import GatewayPlan, check_gateway, plan_gateway
 from ..network.plan import NetworkPlan, check_network, plan_network
 from ..nodes.plan import PoolPlan, check_pool, may_fragment, nodes_needed, plan_pool
 from ..problems import PlanError, Problem, nearest
+from ..serving.gate import check_fit, served_model
 from ..serving.parallelism import check_parallelism, tensor_parallel
 from ..serving.plan import ServerPlan, ask_of, check_server, plan_server
 from ..storage.plan import VolumePlan, WeightsPlan, check_weights, plan_weights
@@ -82,7 +84,7 @@ def plan_blueprint(spec: BlueprintSpec) -> BlueprintPlan:
 
 def plan_warnings(plan: BlueprintPlan) -> tuple[Problem, ...]:
     """List what works but a careful operator wants to know before it is created."""
-    return (*_unresolved_digests(plan), *_gaps(plan), *_fragments(plan))
+    return (*_unresolved_digests(plan), *_gaps(plan), *_fragments(plan), *_fits(plan))
 
 
 def _served_names(spec: BlueprintSpec) -> dict[str, tuple[str, ...]]:
@@ -108,9 +110,17 @@ def _check_servers(
         if server.pool not in pools:
             continue
         pool = pools[server.pool]
-        yield from check_parallelism(where, server, models()[server.model], pool)
+        split = list(check_parallelism(where, server, served_model(server), pool))
+        yield from split
         place = weights.get(server.weights or "")
-        yield from check_server(server, ask_of(name, server, pool, place, names[name]))
+        ask = ask_of(name, server, pool, place, names[name])
+        found = list(check_server(server, ask))
+        yield from found
+        if engines()[server.engine].needs_weights and not split:
+            told = {problem.where for problem in found}
+            gpus = ask.tensor_parallel, pool.gpus_per_node
+            gate = check_fit(where, server, ask.accelerator, *gpus)
+            yield from (problem for problem in gate if problem.where not in told)
 
 
 def _check_reference(
@@ -126,7 +136,7 @@ def _check_reference(
 def _check_capacity(spec: BlueprintSpec, pools: Mapping[str, PoolPlan]) -> Iterator[Problem]:
     for pool in pools.values():
         users = {name: s for name, s in spec.servers.items() if s.pool == pool.name}
-        sizes = {name: tensor_parallel(s, models()[s.model], pool) for name, s in users.items()}
+        sizes = {name: tensor_parallel(s, served_model(s), pool) for name, s in users.items()}
         if max(sizes.values(), default=0) > pool.gpus_per_node:
             continue  # check_parallelism has said so
         replicas = [sizes[name] for name, s in users.items() for _ in range(s.replicas)]
@@ -142,7 +152,7 @@ def _check_capacity(spec: BlueprintSpec, pools: Mapping[str, PoolPlan]) -> Itera
 
 
 def _models_in(spec: BlueprintSpec, weights: str) -> list[Model]:
-    return [models()[s.model] for s in spec.servers.values() if s.weights == weights]
+    return [served_model(s) for s in spec.servers.values() if s.weights == weights]
 
 
 def _check_all_weights(spec: BlueprintSpec) -> Iterator[Problem]:
@@ -183,6 +193,18 @@ def _gaps(plan: BlueprintPlan) -> Iterator[Problem]:
                 "without an answer",
                 "Use two replicas where that is too long.",
             )
+
+
+def _fits(plan: BlueprintPlan) -> Iterator[Problem]:
+    for server in plan.servers:
+        if server.fit is not None:
+            yield from server.fit.warnings
+            continue
+        yield Problem(
+            f"servers.{server.name}.engine",
+            f"{server.engine} loads no weights, so nothing was checked to fit",
+            f"`blueprint fit --model {server.model}` answers it for an engine that does.",
+        )
 
 
 def _fragments(plan: BlueprintPlan) -> Iterator[Problem]:

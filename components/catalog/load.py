@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from ..problems import PlanError, Problem
-from .schema import Accelerator, Fact, Image, Model
+from .schema import Accelerator, Fact, Image, Model, Runtime
 
 HERE = Path(__file__).parent
 IMAGES = HERE.parents[1] / "images.lock.yaml"
@@ -25,7 +25,24 @@ def accelerators() -> dict[str, Accelerator]:
 
 @cache
 def models() -> dict[str, Model]:
-    return load_folder(HERE / "models", Model)
+    """Every model by id. A shape that is a name is that model's shape: one fact, one file."""
+    folder = HERE / "models"
+    read = {path.stem: _read(path) for path in sorted(folder.glob("*.yaml"))}
+    return _parse(
+        Model, ((f"models/{name}", name, _with_shape(entry, read)) for name, entry in read.items())
+    )
+
+
+def _with_shape(entry: object, read: dict[str, object]) -> object:
+    if not isinstance(entry, dict) or not isinstance(entry.get("shape"), str):
+        return entry
+    owner = read.get(entry["shape"])
+    return {**entry, "shape": owner.get("shape")} if isinstance(owner, dict) else entry
+
+
+@cache
+def runtimes() -> dict[str, Runtime]:
+    return load_folder(HERE / "runtimes", Runtime)
 
 
 @cache

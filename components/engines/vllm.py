@@ -16,7 +16,12 @@ VERSION = "0.32.0"
 # Every flag and variable of that version, read from its own argument parser.
 INTERFACE = Path(__file__).with_name(f"vllm-{VERSION}.json")
 IMAGES = {"nvidia": "vllm-cuda", "amd": "vllm-rocm"}
-REASONING_PARSERS = {"deepseek-r1": "deepseek_r1", "deepseek-v3": "deepseek_v3"}
+REASONING_PARSERS = {
+    "deepseek-r1": "deepseek_r1",
+    "deepseek-v3": "deepseek_v3",
+    "deepseek-v4": "deepseek_v4",
+    "deepseek-v41": "deepseek_v41",
+}
 PORT = 8000
 # The image's passwd knows uid 2000 as `vllm`; an unknown uid dies at import in getpass.getuser
 # (vllm-project/vllm#40275).
@@ -55,15 +60,6 @@ class Vllm:
     needs_weights = True
 
     def check(self, ask: Ask) -> Iterator[Problem]:
-        precision = ask.model.checkpoint.precision
-        if precision not in ask.accelerator.native_precisions:
-            yield Problem(
-                f"{ask.where}.model",
-                f"{ask.model.name} is published in {precision}, which {ask.accelerator.name} does "
-                "not compute natively",
-                f"Choose a model in {' or '.join(ask.accelerator.native_precisions)}, or a pool "
-                f"whose accelerator computes {precision}.",
-            )
         reasoning = ask.model.reasoning_format
         if reasoning is not None and reasoning not in REASONING_PARSERS:
             yield Problem(

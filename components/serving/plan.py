@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..catalog.load import accelerators, images, models
+from ..catalog.load import accelerators, images
+from ..catalog.resolve import find_model
 from ..catalog.schema import UNRESOLVED
 from ..engines import engines
 from ..engines.contract import Ask, Container
@@ -14,11 +15,11 @@ from ..naming import SERVING_NAMESPACE, labels, pods_service, selector
 from ..nodes.plan import PoolPlan
 from ..problems import Problem
 from ..storage.plan import GIB, WeightsPlan, weights_path
+from .gate import FitPlan, plan_fit, served_model
 from .parallelism import tensor_parallel
 from .spec import ServerSpec
-from .startup import ENGINE_SECONDS, PROBE_PERIOD_SECONDS, startup_seconds
+from .startup import ENGINE_SECONDS, PROBE_PERIOD_SECONDS, ready_seconds, startup_seconds
 
-MIB = 2**20
 # Page cache counts to the pod: prefetching needs checkpoint / 0.9 (vLLM's own auto-prefetch rule).
 PREFETCH_SHARE = (10, 9)
 # A busy engine answers /health late: only one that is silent this long is restarted.
@@ -36,6 +37,8 @@ class ServerPlan:
     namespace: str
     engine: str
     model: str
+    precision: str
+    fit: FitPlan | None  # None: the engine loads no weights, so nothing is to fit
     service: str
     container: Container
     image: str
@@ -49,6 +52,7 @@ class ServerPlan:
     claim: str | None
     memory_request_gib: int
     startup_seconds: int
+    ready_seconds: int  # when it is to be expected; the budget above is when it is given up
     startup_period_seconds: int = PROBE_PERIOD_SECONDS
     readiness_period_seconds: int = READINESS_PERIOD_SECONDS
     readiness_failures: int = READINESS_FAILURES
@@ -93,7 +97,9 @@ def plan_server(  # noqa: PLR0913  # one argument per thing it is decided from
         name=name,
         namespace=SERVING_NAMESPACE,
         engine=spec.engine,
-        model=spec.model,
+        model=ask.model.name,
+        precision=ask.model.native,
+        fit=_fit_of(spec, ask),
         service=pods_service(name),
         container=container,
         pool=pool.name,
@@ -107,10 +113,23 @@ def plan_server(  # noqa: PLR0913  # one argument per thing it is decided from
         claim=weights.claim if weights else None,
         memory_request_gib=container.shared_memory_gib + _page_cache_gib(ask),
         startup_seconds=ask.startup_seconds,
+        ready_seconds=_ready_seconds(ask, weights),
         selector=selected,
         labels=labels(tags, selected),
         pod_labels=labels({}, selected),
     )
+
+
+def _fit_of(spec: ServerSpec, ask: Ask) -> FitPlan | None:
+    if not engines()[spec.engine].needs_weights:
+        return None
+    return plan_fit(ask.where, spec, ask.accelerator, ask.tensor_parallel)
+
+
+def _ready_seconds(ask: Ask, weights: WeightsPlan | None) -> int:
+    if weights is None:
+        return 0
+    return ready_seconds(ask.model.checkpoint.size_bytes, weights.read_mb_per_second)
 
 
 def ask_of(
@@ -121,7 +140,7 @@ def ask_of(
     served_names: tuple[str, ...],
 ) -> Ask:
     """Put together what the engine has to know."""
-    model = models()[spec.model]
+    model = served_model(spec)
     return Ask(
         where=f"servers.{name}",
         model=model,
@@ -147,6 +166,9 @@ def ask_of(
 def check_server(spec: ServerSpec, ask: Ask) -> Iterator[Problem]:
     """Refuse what the engine, the model or the image lock does not allow."""
     engine, model = engines()[spec.engine], ask.model
+    named = find_model(spec.model, spec.precision)
+    if isinstance(named, Problem):
+        yield replace(named, where=f"{ask.where}.{named.where}")
     if engine.needs_weights and spec.weights is None:
         yield Problem(
             f"{ask.where}.weights",
@@ -160,9 +182,27 @@ def check_server(spec: ServerSpec, ask: Ask) -> Iterator[Problem]:
             f"{spec.context_tokens} are asked",
             f"Set it to {model.shape.max_context_tokens} or less.",
         )
+    if ask.accelerator.refused:
+        yield Problem(
+            f"{ask.where}.pool",
+            f"{ask.accelerator.name} is refused: {ask.accelerator.refused}",
+            "Choose a pool of NVIDIA or AMD accelerators.",
+        )
+        return
     yield from engine.check(ask)
-    if engine.needs_weights:
-        yield from _check_weights_fit(ask)
+    yield from _unresolved(spec, ask)
+
+
+def _unresolved(spec: ServerSpec, ask: Ask) -> Iterator[Problem]:
+    """Refuse what nobody could read from a source yet: it is not to be guessed."""
+    engine, model = engines()[spec.engine], ask.model
+    if engine.needs_weights and model.repository == UNRESOLVED:
+        yield Problem(
+            f"{ask.where}.precision",
+            f"which repository holds {model.name} in {model.native} could not be read from a "
+            "source",
+            f"Write it into components/catalog/models/{model.name}.yaml, with its source.",
+        )
     image = images()[engine.container(ask).image]
     if image.tag == UNRESOLVED:
         yield Problem(
@@ -170,19 +210,6 @@ def check_server(spec: ServerSpec, ask: Ask) -> Iterator[Problem]:
             f"the tag of {image.repository} could not be read from a source, so "
             f"{spec.engine} has no image for {ask.accelerator.name}",
             f"Write tag and digest of {image.name} into images.lock.yaml, with their source.",
-        )
-
-
-def _check_weights_fit(ask: Ask) -> Iterator[Problem]:
-    """Weights alone: necessary, not sufficient. KV cache and activations come on top."""
-    gpus, gpu = ask.tensor_parallel, ask.accelerator
-    weights_mib = -(-ask.model.checkpoint.size_bytes // MIB)
-    if weights_mib > gpus * gpu.usable_mib_per_gpu:
-        yield Problem(
-            f"{ask.where}.pool",
-            f"the weights of {ask.model.name} take {weights_mib:,} MiB; {gpus} x {gpu.name} have "
-            f"{gpus} x {gpu.usable_mib_per_gpu:,} = {gpus * gpu.usable_mib_per_gpu:,} MiB",
-            "Use more GPUs in each replica, a larger GPU or a smaller model.",
         )
 
 

@@ -80,7 +80,7 @@ def plan_weights(
 
 def size_gib(models: Sequence[Model]) -> int:
     """Add the checkpoints of the distinct models, with ROOM on top, in GiB rounded up."""
-    total = sum({model.name: model.checkpoint.size_bytes for model in models}.values())
+    total = sum({model.repository: model.checkpoint.size_bytes for model in models}.values())
     return -(-total * ROOM[0] // (ROOM[1] * GIB))
 
 

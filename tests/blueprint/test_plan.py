@@ -80,10 +80,53 @@ def test_an_fp8_checkpoint_is_refused_on_a_gpu_without_fp8(refusal):
         spec["servers"]["r1"]["model"] = "deepseek-r1-0528"
         spec["pools"]["h100"] |= {"accelerator": "a100-80gb", "node_labels": {"gpu": "a100"}}
 
-    what, _ = refusal(ampere)["servers.r1.model"]
+    what, _ = refusal(ampere)["servers.r1.precision"]
     assert what == (
-        "deepseek-r1-0528 is published in fp8, which a100-80gb does not compute natively"
+        "a100-80gb does not compute fp8, in which deepseek-ai/DeepSeek-R1-0528 is published"
     )
+
+
+def test_a_server_that_does_not_fit_is_refused_with_the_sum_and_what_would(refusal):
+    found = refusal(lambda s: s["servers"]["r1"].update(concurrency=64))
+    assert list(found) == ["servers.r1"]
+    what, fix = found["servers.r1"]
+    assert what == (
+        "deepseek-r1-distill-llama-70b (bf16) on 8 x h100-80gb: 64 x 32768 tokens need 80.00 GiB, "
+        "50.60 GiB are left for the cache on each GPU"
+    )
+    assert fix == (
+        "Smallest changes that fit: a fp8 cache [8 GPUs]; or 18432 tokens of context [8 GPUs]; or "
+        "36 requests at once [8 GPUs]."
+    )
+
+
+def test_a_server_within_the_margin_is_planned_when_the_spec_accepts_it(planned, refusal):
+    def close(spec):
+        spec["servers"]["r1"]["concurrency"] = 39
+
+    assert list(refusal(close)) == ["servers.r1"]
+
+    def accepted(spec):
+        close(spec)
+        spec["servers"]["r1"]["accept_marginal"] = True
+
+    [server] = planned(accepted).servers
+    assert (server.fit.verdict, server.fit.accepts_marginal) == ("marginal", True)
+
+
+def test_an_engine_without_weights_is_not_gated_and_says_so(planned):
+    def simulated(spec):
+        spec["servers"]["r1"].update(engine="simulator", concurrency=1000)
+
+    plan = planned(simulated)
+    assert plan.servers[0].fit is None
+    assert [str(w) for w in plan_warnings(plan) if w.where == "servers.r1.engine"] == [
+        (
+            "servers.r1.engine: simulator loads no weights, so nothing was checked to fit. "
+            "`blueprint fit --model deepseek-r1-distill-llama-70b` answers it for an engine that "
+            "does."
+        )
+    ]
 
 
 def test_labels_that_nobody_could_read_have_to_be_stated(refusal):
@@ -141,6 +184,7 @@ def test_images_without_a_digest_are_warnings(planned):
 def test_a_large_replica_beside_small_ones_is_a_warning(planned):
     def mixed(spec):
         server = spec["servers"]["r1"]
+        server["concurrency"] = 4
         spec["servers"]["small"] = server | {"replicas": 2, "parallelism": {"tensor": 4}}
         server["replicas"] = 1
         spec["gateway"]["aliases"]["small"] = {"small": 100}

@@ -40,6 +40,7 @@ R1 = Ask(
     extra_args=(),
 )
 ONE_FLAG = "Write one flag an entry, as --flag or --flag=value."
+ONE_OF_EACH_VENDOR = ("h200-141gb", "mi300x-192gb")  # what the words can depend on
 EXTRA = ((), ("--max-num-queued-reqs=64", "--disable-uvicorn-access-log"))
 
 
@@ -77,7 +78,7 @@ def faults(words):
 
 @pytest.mark.parametrize(
     ("model", "accelerator", "on_network", "extra_args"),
-    sorted(product(models(), accelerators(), [False, True], EXTRA)),
+    sorted(product(models(), ONE_OF_EACH_VENDOR, [False, True], EXTRA)),
 )
 def test_every_flag_is_one_of_the_pinned_version_and_well_formed(
     model, accelerator, on_network, extra_args
@@ -122,7 +123,7 @@ def test_a_model_without_a_reasoning_format_gets_no_parser():
     assert [word for word in command(model=silent) if "parser" in word] == []
 
 
-@pytest.mark.parametrize("accelerator", sorted(accelerators()))
+@pytest.mark.parametrize("accelerator", ONE_OF_EACH_VENDOR)
 def test_every_variable_is_vllms_own_or_has_a_known_reader(accelerator):
     environment = ENGINE.container(replace(R1, accelerator=accelerators()[accelerator])).environment
     assert set(environment) - set(interface()["environment"]) == set(NOT_OF_VLLM)
@@ -152,16 +153,6 @@ def test_no_refused_flag_has_left_the_interface():
 def test_interface_and_image_are_of_one_version():
     assert INTERFACE.name == f"vllm-{VERSION}.json"
     assert images()[IMAGES["nvidia"]].tag == f"v{VERSION}"
-
-
-def test_an_fp8_model_on_gpus_without_fp8_is_refused_with_a_way_out():
-    ampere = replace(R1, accelerator=accelerators()["a100-80gb"])
-    assert [str(problem) for problem in ENGINE.check(ampere)] == [
-        (
-            "servers.s.model: deepseek-r1-0528 is published in fp8, which a100-80gb does not "
-            "compute natively. Choose a model in bf16, or a pool whose accelerator computes fp8."
-        )
-    ]
 
 
 @pytest.mark.parametrize(

@@ -21,21 +21,17 @@ def site(live_plan, world, tmp_path):
 
 
 def test_a_reload_changes_the_keys_and_cuts_no_stream(site, world):
-    """Three reloads under 40 streams of 1.5 seconds."""
-    asked = {"model": "simulated", "stream": True, "max_tokens": 300}
+    """Three reloads under 40 streams of 5 seconds, long enough for all to be open at once."""
+    asked = {"model": "simulated", "stream": True, "max_tokens": 1000}
     asked["messages"] = [{"role": "user", "content": "x"}]
-
-    def stream(_):
-        with site.client(site.key) as client:
-            return client.post(CHAT, json=asked).text
 
     def status(key):
         with site.client(key) as client:
             return client.get("/v1/models").status_code
 
     old, new = site.key, None
-    with ThreadPoolExecutor(STREAMS) as pool:
-        streams = [pool.submit(stream, number) for number in range(STREAMS)]
+    with site.client(site.key) as client, ThreadPoolExecutor(STREAMS) as pool:
+        streams = [pool.submit(client.post, CHAT, json=asked) for _ in range(STREAMS)]
         wait_until(lambda: world.running() == STREAMS)
         for _ in range(3):
             new = site.issue("acme")
@@ -45,7 +41,7 @@ def test_a_reload_changes_the_keys_and_cuts_no_stream(site, world):
             site.process.send_signal(signal.SIGHUP)
             wait_until(lambda key=new: status(key) == 200)
         assert status(old) == 401
-        answers = [done.result() for done in streams]
+        answers = [done.result().text for done in streams]
     assert [answer.endswith("data: [DONE]\n\n") for answer in answers] == [True] * STREAMS
 
 

@@ -34,8 +34,13 @@ def test_what_a_user_has_to_say_is_asked_for_at_once():
 @pytest.mark.parametrize(
     ("field", "value", "table", "meant"),
     [
-        ("model", "deepseek-r1", models, "Did you mean 'deepseek-r1-0528'? "),
-        ("model", "deepseek-ai/DeepSeek-R1-0528", models, "Did you mean 'deepseek-r1-0528'? "),
+        ("model", "deepseek-r1-05", models, "Did you mean 'deepseek-r1-0528'? "),
+        (
+            "model",
+            "deepseek-ai/DeepSeek-R1-05",
+            models,
+            "Did you mean 'deepseek-ai/DeepSeek-R1-0528'? ",
+        ),
         ("engine", "vlm", engines, "Did you mean 'vllm'? "),
         ("engine", "sglang", engines, ""),
     ],
@@ -45,6 +50,11 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_all_known(field, value,
     assert complaints(**{field: value}) == [
         ((field,), f"Value error, unknown {field} {value!r}. {meant}Known: {known}")
     ]
+
+
+@pytest.mark.parametrize("name", ["deepseek-r1-0528", "deepseek-ai/DeepSeek-R1-0528"])
+def test_a_model_is_named_by_its_id_or_by_its_repository(name):
+    assert ServerSpec(**GOOD | {"model": name}).model == name
 
 
 @pytest.mark.parametrize("field", ["replicas", "context_tokens", "concurrency"])

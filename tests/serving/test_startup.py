@@ -2,7 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.serving.startup import ENGINE_SECONDS, PROBE_PERIOD_SECONDS, startup_seconds
+from components.serving.startup import (
+    ENGINE_SECONDS,
+    PROBE_PERIOD_SECONDS,
+    ready_seconds,
+    startup_seconds,
+)
 
 BYTES = st.integers(min_value=1, max_value=2 * 10**12)
 RATES = st.integers(min_value=1, max_value=10**6)  # MB/s, the range of the spec
@@ -59,3 +64,16 @@ def test_replicas_that_start_together_share_the_rate():
 
 def test_a_lone_replica_counts_on_half_the_rate():
     assert startup_seconds(R1_BYTES, 4800, 1) == startup_seconds(R1_BYTES, 4800, 2)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint_bytes", "mb_per_second", "seconds"),
+    [(R1_BYTES, 4800, 246), (R1_BYTES, 600, 1250), (1, 1_000_000, 103)],
+)
+def test_ready_is_expected_after_load_compile_and_capture(checkpoint_bytes, mb_per_second, seconds):
+    assert ready_seconds(checkpoint_bytes, mb_per_second) == seconds
+
+
+@given(BYTES, RATES)
+def test_a_start_is_expected_well_within_its_budget(checkpoint_bytes, rate):
+    assert ready_seconds(checkpoint_bytes, rate) < startup_seconds(checkpoint_bytes, rate, 2)
