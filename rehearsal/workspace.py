@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 import yaml
 
 from components.blueprint.load import SPEC_KEY, stack_file
+from components.naming import PROJECT
 from operations.pulumi_cli import PulumiCli
 
 ROOT = Path(__file__).parents[1]
@@ -69,9 +71,25 @@ class Workspace:
             "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.folder / "passphrase"),
         }
+        self._mend_checkpoint()
         cli = PulumiCli(stack=self.stack, project=self.project, environment=environment)
         cli.call("stack", "select", "--create")
         return cli
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the engine keeps what it believes in."""
+        return self.folder / "state/.pulumi/stacks" / PROJECT / f"{self.stack}.json"
+
+    def _mend_checkpoint(self) -> None:
+        """Undo a checkpoint that a killed engine left half-written: take the one before it."""
+        if not self.checkpoint.exists() or _is_json(self.checkpoint):
+            return
+        backup = self.checkpoint.with_name(f"{self.checkpoint.name}.bak")
+        if backup.exists() and _is_json(backup):
+            shutil.copyfile(backup, self.checkpoint)
+        else:
+            self.checkpoint.unlink()
 
     def _write_project_file(self) -> None:
         project = _load(ROOT / "Pulumi.yaml")
@@ -83,6 +101,14 @@ class Workspace:
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(secrets.token_urlsafe(PASSPHRASE_BYTES), "utf-8")
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text("utf-8"))
+    except ValueError:
+        return False
+    return True
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -60,6 +60,16 @@ def test_an_up_that_was_killed_converges_when_it_is_repeated(deployment, waiting
     assert pods["status"]["readyReplicas"] == 2
 
 
+def test_a_checkpoint_that_was_cut_off_is_mended(deployment):
+    """What a killed engine leaves, once in a while: an empty file."""
+    deployment.up()
+    checkpoint = deployment.rehearsal.workspace.checkpoint
+    checkpoint.write_bytes(b"")
+    deployment.cli = deployment.rehearsal.cli(deployment.running)
+    deployment.up()
+    assert deployment.preview() == {}
+
+
 def test_an_update_completes_on_full_gpus(deployment):
     """Runs after the test above, on its stack. How long it takes kwok says nothing about."""
     deployment.up()
