@@ -20,6 +20,12 @@ def deployment(deploy):
     return deploy("rehearsal", full)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(deploy):
+    """Stands in no killed engine's shadow."""
+    return deploy("rehearsal", full)
+
+
 def processes_of(folder):
     """Every process whose environment or command names `folder`: whoever works for it."""
     found = []
@@ -70,8 +76,9 @@ def test_a_checkpoint_that_was_cut_off_is_mended(deployment):
     assert deployment.preview() == {}
 
 
-def test_an_update_completes_on_full_gpus(deployment):
-    """Runs after the test above, on its stack. How long it takes kwok says nothing about."""
+def test_an_update_completes_on_full_gpus(undisturbed):
+    """How long it takes on GPUs kwok says nothing about."""
+    deployment = undisturbed
     deployment.up()
     free = [
         node["metadata"]["name"]
@@ -93,8 +100,9 @@ def test_an_update_completes_on_full_gpus(deployment):
     assert commands == {"--context-tokens=16384"}
 
 
-def test_what_the_api_server_defaults_to_hangs_there(deployment, waiting):
+def test_what_the_api_server_defaults_to_hangs_there(undisturbed, waiting):
     """The same pods as a Deployment: its surge waits for GPUs that only the old pods could free."""
+    deployment = undisturbed
     deployment.up()
     [pods] = deployment.objects("statefulset", "deepseek-serving")
     deployment.kubectl("-n", "deepseek-serving", "scale", "statefulset", "r1", "--replicas=0")
