@@ -32,7 +32,7 @@ Row = tuple[str, str, str]
 def main() -> None:
     """Measure everything, print a table, keep it as .bench/last.json."""
     rows: list[Row] = []
-    for row in [*_check(), *_plan(), *_engine()]:
+    for row in [*_check(), *_fit(), *_plan(), *_engine()]:
         rows.append(row)
         print("  ".join(row), flush=True)  # noqa: T201  # progress: the last rows take a while
     table = Table("measure", "figure", "how")
@@ -62,6 +62,17 @@ def _check() -> Iterator[Row]:
         spent = _median(partial(subprocess.run, command, check=True, capture_output=True))
         ratio = f"{spent:.2f} s, {spent / bare:.0f} × bare Python"
         yield (f"blueprint check {stack}", ratio, f"median of {ROUNDS} processes")
+
+
+def _fit() -> Iterator[Row]:
+    one = ("--model", "deepseek-r1", "--accelerator", "h200-141gb", "--gpus", "8")
+    for name, arguments in (("one question", one), ("the matrix", ("--matrix",))):
+        before = os.times().children_user
+        command = [str(BLUEPRINT), "fit", *arguments]
+        for _ in range(ROUNDS):
+            subprocess.run(command, check=False, capture_output=True)
+        spent = (os.times().children_user - before) / ROUNDS
+        yield (f"blueprint fit, {name}", f"{spent:.2f} s of CPU", f"mean of {ROUNDS} processes")
 
 
 def _plan() -> Iterator[Row]:
