@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .kubeconfig import write_kubeconfig
+from .node import network, programs
 from .pki import Authority
 from .supervisor import Probe, Process
 from .tools import Toolbox
@@ -21,6 +22,7 @@ LOOPBACK = "127.0.0.1"
 # The API server wants an address to announce, and takes no loopback one. Nobody calls this one
 # (it is reserved for documentation); without it, a machine that has no network has no API server.
 _UNREACHABLE = "192.0.2.1"
+_EVERYWHERE = "0.0.0.0"  # noqa: S104  # in an enclosure: there are pods, and nobody else
 _NODE_LEASE_SECONDS = 40
 _MASTERS = "system:masters"
 
@@ -36,6 +38,7 @@ class Cluster:
     service_network: str
     context: str
     arguments: Mapping[str, Sequence[str]] = field(default_factory=dict)  # more, by program
+    runs_pods: bool = False  # as processes, in an enclosure: then nobody else has its loopback
 
     @property
     def server(self) -> str:
@@ -66,7 +69,27 @@ class Cluster:
         kwok = self._process("kwok", self._kwok(files), healthy)
         # A stage each for those that end one after the other; etcd has no probe, so the API
         # server starts along with it.
-        return [[storage], [api], [controllers, scheduler, kwok]]
+        stages = [[storage], [api], [controllers, scheduler, kwok]]
+        if self.runs_pods:
+            site = self._site(files)
+            stages[-1].append(site.agent())
+            stages.append([*site.after_agent()])
+        return stages
+
+    def _site(self, files: _Files) -> programs.Site:
+        certificate, _ = files.authority.issue_files("node-agent", _MASTERS, [LOOPBACK])
+        proxy = self.folder / "pki" / "kube-proxy.kubeconfig"
+        self._identify(files, proxy, "system:kube-proxy")
+        return programs.Site(
+            folder=self.folder,
+            toolbox=self.toolbox,
+            server=self.server,
+            ca=files.authority.certificate_file,
+            certificate=certificate,
+            proxy_kubeconfig=proxy,
+            service_network=self.service_network,
+            arguments=self.arguments.get("node-agent", ()),
+        )
 
     def _hosts(self) -> list[str]:
         first = str(ipaddress.ip_network(self.service_network)[1])  # the Service `kubernetes`
@@ -114,11 +137,18 @@ class Cluster:
     def _api_server(self, files: _Files) -> list[str]:
         ca = files.authority.certificate_file
         tokens = files.authority.signing_key("service-accounts")
-        reachable = not ipaddress.ip_address(self.address).is_loopback
+        reachable = self.runs_pods or not ipaddress.ip_address(self.address).is_loopback
+        announced = network.GATE if self.runs_pods else self.address
         return [
-            f"--bind-address={self.address}",
+            f"--bind-address={_EVERYWHERE if self.runs_pods else self.address}",
             f"--secure-port={self.ports['api']}",
-            f"--advertise-address={self.address if reachable else _UNREACHABLE}",
+            f"--advertise-address={announced if reachable else _UNREACHABLE}",
+            # For `kubectl logs`, which the API server fetches from the node.
+            *(
+                f"--kubelet-client-certificate={files.client}",
+                f"--kubelet-client-key={files.client}",
+            ),
+            "--kubelet-preferred-address-types=InternalIP",
             # Pods reach the Service `kubernetes` only where they reach the address itself.
             f"--endpoint-reconciler-type={'lease' if reachable else 'none'}",
             *(f"--tls-cert-file={files.certificate}", f"--tls-private-key-file={files.key}"),

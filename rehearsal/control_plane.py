@@ -46,6 +46,7 @@ class Running:
     kubeconfig: Path
     server: str
     context: str
+    runs_pods: bool = False  # as processes, on nodes that ask for it
     _tie: IO[bytes] | None = field(default=None, repr=False)  # open as long as it is attached
 
     def detach(self) -> None:
@@ -88,11 +89,13 @@ class ControlPlane:
         context: str = "rehearsal",
         service_network: str = "10.96.0.0/16",
         arguments: Mapping[str, Sequence[str]] | None = None,
+        runs_pods: bool = False,
     ) -> Running:
         """Start it, or find the one that runs there; return when it serves.
 
         Attached, it ends when this process ends or the answer is forgotten. `arguments` are
-        further command-line arguments, by program. Raises ControlPlaneError.
+        further command-line arguments, by program. With `runs_pods` it lives in an enclosure, and
+        pods on nodes that ask for it are processes there. Raises ControlPlaneError.
         """
         folder = state_dir.absolute()
         (folder / "log").mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -110,6 +113,7 @@ class ControlPlane:
                     service_network=service_network,
                     context=context,
                     arguments=arguments or {},
+                    runs_pods=runs_pods,
                 )
             )
             if not attached:
@@ -133,9 +137,8 @@ def _start(describe: Callable[[], Cluster]) -> Running:
         cluster = describe()
         launched = launch(cluster)
         if not isinstance(launched, Problem):
-            return Running(
-                cluster.folder, cluster.kubeconfig, cluster.server, cluster.context, launched
-            )
+            where = cluster.folder, cluster.kubeconfig, cluster.server, cluster.context
+            return Running(*where, runs_pods=cluster.runs_pods, _tie=launched)
         problem = launched
         if ADDRESS_TAKEN not in problem.what:
             break
@@ -149,7 +152,8 @@ def find(state_dir: Path) -> Running | None:
         return None
     if not is_locked(state_dir / supervisor.SUPERVISOR_LOCK):
         return None
-    return Running(state_dir, Path(state["kubeconfig"]), state["server"], state["context"])
+    where = Path(state["kubeconfig"]), state["server"], state["context"]
+    return Running(state_dir, *where, runs_pods=bool(state.get("pods")))
 
 
 def stop(state_dir: Path) -> None:

@@ -1,4 +1,8 @@
-"""A stack, deployed by the real engine to a cluster whose nodes and pods are simulated."""
+"""A stack, deployed by the real engine to a cluster whose nodes are simulated.
+
+So are its pods, unless `runs_pods`: then those of the gateway and of engine simulators are
+processes of this machine.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +19,13 @@ from operations.pulumi_cli import PulumiCli
 
 from . import control_plane, nodes, volumes
 from .control_plane import Running
+from .node import entry, programs
 from .tools import Toolbox, ensure
 from .workspace import Workspace
 
 ENGINE_TOOLS = ("pulumi", "pulumi-resource-kubernetes")
 KEY_DAYS = 365
+SIMULATOR, GATEWAY = "simulator", "gateway"
 
 
 @dataclass
@@ -30,6 +36,7 @@ class Rehearsal:
     stack: str
     report: Callable[[str], None]
     api_port: int | None = None
+    runs_pods: bool = False
 
     def __post_init__(self) -> None:
         self.workspace = Workspace(folder=self.folder, stack=self.stack)
@@ -39,7 +46,10 @@ class Rehearsal:
     @property
     def tools(self) -> Toolbox:
         """What this needs, made where it is missing; asked for once."""
-        self._toolbox = self._toolbox or ensure((*ENGINE_TOOLS, *control_plane.TOOLS), self.report)
+        if self._toolbox is None:
+            wanted = (*ENGINE_TOOLS, *control_plane.TOOLS)
+            more = programs.TOOLS if self.runs_pods else ()
+            self._toolbox = ensure((*wanted, *more), self.report)
         return self._toolbox
 
     def plan(self) -> BlueprintPlan:
@@ -55,13 +65,25 @@ class Rehearsal:
                 attached=True,
                 api_port=self.api_port,
                 context=self.plan().cluster.context,
+                runs_pods=self.runs_pods,
             )
         return running
 
     def simulate(self, running: Running) -> None:
-        """Register simulated nodes for every pool, and volumes for every claim."""
+        """Register simulated nodes for every pool, and volumes for every claim.
+
+        A pool runs its pods where every engine on it can run here: the simulator.
+        """
         plan = self.plan()
-        nodes.register(running.kubeconfig, [_simulated(pool) for pool in plan.pools])
+        busy = {server.pool for server in plan.servers if server.engine != SIMULATOR}
+        nodes.register(
+            running.kubeconfig,
+            [
+                _simulated(pool, runs_pods=running.runs_pods and pool.name not in busy)
+                for pool in plan.pools
+            ],
+            runs_pods=running.runs_pods,
+        )
         volumes.provide(
             running.kubeconfig,
             [
@@ -73,6 +95,27 @@ class Rehearsal:
                 for weights in plan.claimed_weights
             ],
         )
+
+    def open_ways_in(self, running: Running) -> dict[str, int]:
+        """Give the gateway, and each pod of a simulator, a port of this machine: name → port.
+
+        A way in that is open stays as it is; a pod may come back elsewhere behind it.
+        """
+        plan, opened = self.plan(), entry.open_entries(running.state_dir)
+        gateway = plan.gateway
+        wanted = {GATEWAY: f"services/{gateway.namespace}/{gateway.name}:{gateway.service_port}"}
+        for server in plan.servers:
+            if server.engine == SIMULATOR:
+                for pod in (f"{server.name}-{index}" for index in range(server.replicas)):
+                    wanted[pod] = f"pods/{server.namespace}/{pod}:{server.container.port}"
+        kept = self.folder / "ports.json"  # what clients were told stays right after a new start
+        former: dict[str, int] = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+        for name in wanted.keys() - opened.keys():
+            with entry.listen_again(former.get(name, 0)) as door:
+                entry.open_entry(running.state_dir, name, door, wanted[name])
+        opened = entry.open_entries(running.state_dir)
+        kept.write_text(json.dumps(opened), "utf-8")
+        return opened
 
     def cli(self, running: Running) -> PulumiCli:
         tools = self.tools.environment(self.folder / "pulumi-home")
@@ -101,7 +144,7 @@ class Rehearsal:
         return keys
 
 
-def _simulated(pool: PoolPlan) -> nodes.SimulatedPool:
+def _simulated(pool: PoolPlan, *, runs_pods: bool) -> nodes.SimulatedPool:
     return nodes.SimulatedPool(
         name=pool.name,
         nodes=pool.nodes,
@@ -109,4 +152,5 @@ def _simulated(pool: PoolPlan) -> nodes.SimulatedPool:
         gpu_resource=pool.gpu_resource,
         labels=pool.node_labels,
         taint_key=pool.taint_key,
+        runs_pods=runs_pods,
     )

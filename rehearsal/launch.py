@@ -13,7 +13,8 @@ from typing import IO, Any
 from components.problems import Problem
 
 from . import supervisor
-from .cluster import Cluster
+from .cluster import LOOPBACK, Cluster
+from .node import entry, needs
 from .processes import is_locked, until
 
 ADDRESS_TAKEN = "address already in use"
@@ -32,14 +33,32 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 def launch(cluster: Cluster) -> IO[bytes] | Problem:
     """Start everything; the answer is a tie that, closed, ends it, or what went wrong."""
+    if not cluster.runs_pods:
+        return _launch(cluster)
+    port = cluster.ports["api"]
+    try:
+        door = entry.listen(port)  # of this machine; in the enclosure the same port is another
+    except OSError as error:
+        return Problem(f"port {port}", f"{ADDRESS_TAKEN}: {error}", "Try again.")
+    with door:
+        tie = _launch(cluster)
+        if not isinstance(tie, Problem):
+            entry.open_entry(cluster.folder, "api", door, f"{LOOPBACK}:{port}")
+    return tie
+
+
+def _launch(cluster: Cluster) -> IO[bytes] | Problem:
     folder, run = cluster.folder, uuid.uuid4().hex
     facts = {
         "kubeconfig": str(cluster.kubeconfig),
         "server": cluster.server,
         "context": cluster.context,
         "api_port": str(cluster.ports["api"]),
+        "pods": "processes" if cluster.runs_pods else "",
     }
-    plan = supervisor.Plan(run=run, stages=cluster.stages(), facts=facts)
+    plan = supervisor.Plan(
+        run=run, stages=cluster.stages(), facts=facts, enclosed=cluster.runs_pods
+    )
     process = _spawn(folder)
     tie = process.stdin
     if tie is None:
@@ -69,7 +88,7 @@ def _spawn(folder: Path) -> subprocess.Popen[bytes]:
     with (folder / "log" / "supervisor.log").open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "rehearsal.supervisor", str(folder)],
-            env={**os.environ, "PYTHONPATH": paths},
+            env={**os.environ, "PYTHONPATH": paths, "PATH": needs.search_path()},
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

@@ -25,6 +25,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .node import enclosure
 from .processes import die_with, lock
 
 DETACH = b"detach\n"
@@ -81,6 +82,7 @@ class Plan:
     run: str  # names this start, so that nobody takes the state of an older one for it
     stages: Sequence[Sequence[Process]]
     facts: Mapping[str, str] = field(default_factory=dict)  # published in state.json as they are
+    enclosed: bool = False  # in namespaces of its own, for pods that are processes
     ready_seconds: float = 120.0
 
     def line(self) -> bytes:
@@ -105,8 +107,9 @@ class _Stop(Exception):  # noqa: N818  # a reason to end, not an error
 class Supervisor:
     """Single-threaded on purpose: PR_SET_PDEATHSIG follows the thread that started a child."""
 
-    def __init__(self, folder: Path, plan: Plan, family: int) -> None:
+    def __init__(self, folder: Path, plan: Plan, family: int, leader: int | None = None) -> None:
         self._folder, self._plan, self._family = folder, plan, family
+        self._leader = leader  # outside of the enclosure: the process, and its group, to signal
         self._started: list[list[tuple[Process, subprocess.Popen[bytes]]]] = []
         self._attached = True
         self._wake, wake_up = os.pipe()
@@ -205,8 +208,8 @@ class Supervisor:
             "run": self._plan.run,
             "status": status,
             "reason": reason,
-            "pid": os.getpid(),
-            "group": os.getpgrp(),
+            "pid": self._leader or os.getpid(),
+            "group": self._leader or os.getpgrp(),
         }
         fresh = self._folder / f".{STATE}"
         fresh.write_text(json.dumps(state, indent=1))
@@ -234,7 +237,11 @@ def main() -> None:
     if os.fork():  # the launcher has nothing to reap, and hears by our exit that the lock is taken
         os._exit(0)
     try:
-        Supervisor(folder, Plan.parse(line), family.fileno()).run()
+        plan = Plan.parse(line)
+        leader = enclosure.enter() if plan.enclosed else None
+        Supervisor(folder, plan, family.fileno(), leader).run()
+    except OSError as error:
+        _log(f"it cannot start: {error}")
     finally:
         sys.stderr.flush()
         os._exit(0)  # the locks go with the process, not before it

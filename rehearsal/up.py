@@ -14,19 +14,17 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from components.blueprint.plan import TLS_SECRET
 from components.blueprint.render import render_texts
 from components.problems import PlanError, Problem
 from operations.check import check_stack
 from operations.pulumi_cli import PulumiCli
 
 from . import control_plane
+from .access import NO_PODS, answers, ask_lines, write_access
 from .control_plane import Running
 from .deploy import Rehearsal
+from .node import needs
 from .workspace import ROOT
-
-SCHEMA = 1
-NO_PODS = "nodes and pods are simulated by kwok: nothing listens behind this address"
 
 
 def up(stack: str, folder: Path, api_port: int | None) -> int:
@@ -39,21 +37,25 @@ def up(stack: str, folder: Path, api_port: int | None) -> int:
 
     check_stack(stack)  # refuses before anything is started
     with _alone(folder):
-        rehearsal = Rehearsal(folder, stack, report, api_port)
+        lacking = needs.lacking(report)
+        rehearsal = Rehearsal(folder, stack, report, api_port, runs_pods=lacking is None)
         rehearsal.workspace.prepare()
         report(f"stack {stack}: the plan holds")
         running = rehearsal.start()
         report(f"control plane: {running.server}")
         rehearsal.simulate(running)
-        report("GPU nodes: simulated by kwok")
+        report(_who_runs_pods(running, lacking))
         cli = rehearsal.cli(running)
         keys = rehearsal.issue_secrets(cli)
         report("API keys and certificate: in the stack's config, encrypted")
-        _write_access(rehearsal, running, cli, keys)
+        write_access(rehearsal, running, cli, keys)
         if status := cli.show("up", "--yes", "--skip-preview", "--color", "never"):
             report("the engine could not deploy it; what stands above says why")
             return status
         running.detach()
+        if not answers(rehearsal, running, keys):
+            report("the gateway does not answer; `kubectl logs` of its pods say why")
+            return 1
         _say_goodbye(console, rehearsal, running, cli)
         report("done")
     return 0
@@ -85,30 +87,12 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _write_access(
-    rehearsal: Rehearsal, running: Running, cli: PulumiCli, keys: dict[str, str]
-) -> None:
-    """Write what a client needs, readable by the user alone."""
-    certificate = cli.secret(TLS_SECRET)
-    ca_file = rehearsal.folder / "ca.crt"
-    if certificate is not None:
-        ca_file.write_text(json.loads(certificate)["ca.crt"], "utf-8")
-    unavailable = dict.fromkeys(("gateway_url", "simulator_admin_urls"), NO_PODS)
-    monitoring = dict.fromkeys(
-        ("prometheus_url", "alertmanager_url", "grafana_files"), "there is no monitoring slice yet"
-    )
-    access: dict[str, Any] = {
-        "schema": SCHEMA,
-        "stack": rehearsal.stack,
-        "kubeconfig": str(running.kubeconfig),
-        "ca_file": str(ca_file) if certificate is not None else None,
-        "api_keys": keys,
-        **dict.fromkeys({**unavailable, **monitoring}),
-        "reasons": {**unavailable, **monitoring},
-    }
-    path = rehearsal.folder / "access.json"
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(access, indent=1) + "\n", "utf-8")
+def _who_runs_pods(running: Running, lacking: Problem | None) -> str:
+    if running.runs_pods:
+        return "nodes: simulated; pods of the gateway and of simulators: processes of this machine"
+    if lacking is None:
+        return "nodes and pods: simulated by kwok; `make down` first, to have pods that run"
+    return f"nodes and pods: simulated by kwok, because {lacking.what}. {lacking.fix}"
 
 
 def _say_goodbye(console: Console, rehearsal: Rehearsal, running: Running, cli: PulumiCli) -> None:
@@ -133,7 +117,11 @@ def _say_goodbye(console: Console, rehearsal: Rehearsal, running: Running, cli: 
     console.print(f"  .venv/bin/kubectl --kubeconfig {kubeconfig} get pods -A -o wide")
     console.print(f"  .venv/bin/blueprint check {rehearsal.stack}")
     console.print("  make down")
-    console.print(f"\n{NO_PODS}.", style="dim")
+    if running.runs_pods:
+        for line in ask_lines(rehearsal, running, _near(rehearsal.folder)):
+            console.print(f"  {line}", soft_wrap=True, markup=False)
+    else:
+        console.print(f"\n{NO_PODS}.", style="dim")
 
 
 def _near(path: Path) -> str:
