@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -38,3 +38,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     begun = [candidate for candidate in words if word and candidate.startswith(word)]
     match = begun[:1] or get_close_matches(word, words, n=1)
     return f"Did you mean {match[0]!r}? " if match else ""
+
+
+def check_known(where: str, kind: str, name: str, table: Collection[str]) -> Iterator[Problem]:
+    """Yield a problem unless `table` has the `kind` of that name."""
+    if name not in table:
+        listed = ", ".join(sorted(table)) or "none"
+        yield Problem(
+            where, f"there is no {kind} {name!r}", f"{nearest(name, table)}Known: {listed}."
+        )

@@ -47,7 +47,8 @@ def render_stack(stack: str, out: Path) -> list[Path]:
         fix = "Name an empty or new folder, or one that an earlier render wrote."
         raise PlanError([Problem("--out", f"{out} holds files that are not ours", fix)])
     shutil.rmtree(out, ignore_errors=True)
-    texts = {"plan.json": plan_document(plan), **render_texts(plan), **render_manifests(plan)}
+    manifests = render_manifests(plan, stack)
+    texts = {"plan.json": plan_document(plan), **render_texts(plan), **manifests}
     for name, text in {MARKER: "", **texts}.items():
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,10 +56,10 @@ def render_stack(stack: str, out: Path) -> list[Path]:
     return [out / name for name in sorted(texts)]
 
 
-def render_manifests(plan: BlueprintPlan) -> dict[str, str]:
+def render_manifests(plan: BlueprintPlan, stack: str) -> dict[str, str]:
     """Run the program under mocks: `manifests/<namespace>/<kind>-<name>.yaml` → YAML."""
     recorder = _Recorder()
-    pulumi.runtime.set_mocks(recorder, project=PROJECT, stack="render")
+    pulumi.runtime.set_mocks(recorder, project=PROJECT, stack=stack)
 
     @pulumi.runtime.test  # type: ignore[untyped-decorator]  # waits until all registrations landed
     def build() -> None:

@@ -10,7 +10,7 @@ import pulumi_kubernetes as k8s
 
 from ..cluster.component import AdoptedCluster, AdoptedClusterArgs
 from ..gateway.component import Gateway, GatewayArgs
-from ..naming import GATEWAY_NAMESPACE, SERVING_NAMESPACE
+from ..naming import GATEWAY_NAMESPACE, PROJECT, SERVING_NAMESPACE
 from ..network.component import Isolation, IsolationArgs
 from ..serving.component import ModelServer, ModelServerArgs
 from ..storage.component import ClaimedWeights, HostPathWeights, HostPathWeightsArgs, WeightsArgs
@@ -18,6 +18,7 @@ from .plan import KEYS_SECRET, TLS_SECRET, BlueprintPlan
 from .render import plan_digest, plan_document
 
 PLAN_CONFIG_MAP = "blueprint-plan"
+FIELD_MANAGER = "pulumi.com/patchFieldManager"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Blueprint(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: BlueprintArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        owned = pulumi.ResourceOptions(transformations=[_name_field_manager])
+        opts = pulumi.ResourceOptions.merge(opts, owned)
         super().__init__("deepseek:blueprint:Blueprint", name, {}, opts)
         plan, mine = args.plan, pulumi.ResourceOptions(parent=self)
         cluster = AdoptedCluster("cluster", AdoptedClusterArgs(plan=plan.cluster), mine)
@@ -110,3 +113,21 @@ def _gateway_args(args: BlueprintArgs, cluster: AdoptedCluster) -> GatewayArgs:
         keys=args.secrets[KEYS_SECRET],
         certificate=args.secrets.get(TLS_SECRET),
     )
+
+
+def _name_field_manager(
+    args: pulumi.ResourceTransformationArgs,
+) -> pulumi.ResourceTransformationResult | None:
+    """Let every object belong to this stack, whichever engine process created it.
+
+    The provider's default is a random name in the engine's checkpoint. An engine that was killed
+    may have created objects that no checkpoint knows, and the next one conflicts with them.
+    """
+    if not args.type_.startswith("kubernetes:"):
+        return None
+    metadata = args.props["metadata"]
+    metadata.annotations = {
+        **(metadata.annotations or {}),
+        FIELD_MANAGER: f"{PROJECT}-{pulumi.get_stack()}",
+    }
+    return pulumi.ResourceTransformationResult(args.props, args.opts)

@@ -13,7 +13,7 @@ from ..engines import engines
 from ..gateway.plan import GatewayPlan, check_gateway, plan_gateway
 from ..network.plan import NetworkPlan, check_network, plan_network
 from ..nodes.plan import PoolPlan, check_pool, may_fragment, nodes_needed, plan_pool
-from ..problems import PlanError, Problem, nearest
+from ..problems import PlanError, Problem, check_known
 from ..serving.gate import check_fit, served_model
 from ..serving.parallelism import check_parallelism, tensor_parallel
 from ..serving.plan import ServerPlan, ask_of, check_server, plan_server
@@ -104,9 +104,9 @@ def _check_servers(
 ) -> Iterator[Problem]:
     for name, server in spec.servers.items():
         where = f"servers.{name}"
-        yield from _check_reference(f"{where}.pool", "pool", server.pool, pools)
+        yield from check_known(f"{where}.pool", "pool", server.pool, pools)
         if server.weights is not None:
-            yield from _check_reference(f"{where}.weights", "weights", server.weights, weights)
+            yield from check_known(f"{where}.weights", "weights", server.weights, weights)
         if server.pool not in pools:
             continue
         pool = pools[server.pool]
@@ -121,16 +121,6 @@ def _check_servers(
             gpus = ask.tensor_parallel, pool.gpus_per_node
             gate = check_fit(where, server, ask.accelerator, *gpus)
             yield from (problem for problem in gate if problem.where not in told)
-
-
-def _check_reference(
-    where: str, kind: str, name: str, table: Mapping[str, object]
-) -> Iterator[Problem]:
-    if name not in table:
-        listed = ", ".join(table) or "none"
-        yield Problem(
-            where, f"there is no {kind} {name!r}", f"{nearest(name, table)}Known: {listed}."
-        )
 
 
 def _check_capacity(spec: BlueprintSpec, pools: Mapping[str, PoolPlan]) -> Iterator[Problem]:

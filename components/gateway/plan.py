@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..catalog.load import images
 from ..naming import GATEWAY_NAMESPACE, labels, selector, service_address
 from ..network.plan import NetworkPlan
-from ..problems import Problem, nearest
+from ..problems import Problem, check_known
 from ..serving.plan import ServerPlan
 from .limits import TierPlan, check_tier, plan_tier
 from .refusals import ENGINE_FAILED, NO_ENGINE, QUERY, REFUSALS, Refusal
@@ -185,7 +185,7 @@ def _check_routes(spec: GatewaySpec, servers: Collection[str]) -> Iterator[Probl
     for alias, shares in spec.aliases.items():
         where = f"gateway.aliases.{alias}"
         for server in shares:
-            yield from _check_name(f"{where}.{server}", "server", server, servers)
+            yield from check_known(f"{where}.{server}", "server", server, servers)
         if (total := sum(shares.values())) != 100:  # noqa: PLR2004  # percent
             sums = " + ".join(map(str, shares.values()))
             yield Problem(
@@ -209,17 +209,9 @@ def _check_routes(spec: GatewaySpec, servers: Collection[str]) -> Iterator[Probl
 def _check_tenants(spec: GatewaySpec) -> Iterator[Problem]:
     for name, tenant in spec.tenants.items():
         where = f"gateway.tenants.{name}"
-        yield from _check_name(f"{where}.tier", "tier", tenant.tier, spec.tiers)
+        yield from check_known(f"{where}.tier", "tier", tenant.tier, spec.tiers)
         for position, alias in enumerate(tenant.models):
-            yield from _check_name(f"{where}.models.{position}", "alias", alias, spec.aliases)
-
-
-def _check_name(where: str, kind: str, name: str, table: Collection[str]) -> Iterator[Problem]:
-    if name not in table:
-        listed = ", ".join(sorted(table)) or "none"
-        yield Problem(
-            where, f"there is no {kind} {name!r}", f"{nearest(name, table)}Known: {listed}."
-        )
+            yield from check_known(f"{where}.models.{position}", "alias", alias, spec.aliases)
 
 
 def _check_tls(spec: GatewaySpec) -> Iterator[Problem]:

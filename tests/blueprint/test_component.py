@@ -61,3 +61,13 @@ def test_every_object_goes_through_the_one_provider(cloud, planned):
         if resource.typ.startswith("kubernetes:")
     }
     assert [urn.rpartition("::")[2] for urn in through] == ["cluster-provider"]
+
+
+def test_every_object_belongs_to_the_stack_whichever_engine_process_made_it(cloud, planned):
+    build(cloud, planned())
+    managers = {
+        resource.inputs["metadata"]["annotations"]["pulumi.com/patchFieldManager"]
+        for resource in cloud.resources
+        if resource.typ.startswith("kubernetes:")
+    }
+    assert managers == {"deepseek-blueprint-test"}

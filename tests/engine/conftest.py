@@ -77,7 +77,9 @@ class Deployment:
         return done.stdout
 
     def objects(self, kind, namespace):
-        return json.loads(self.kubectl("get", kind, "-n", namespace, "-o", "json"))["items"]
+        return json.loads(
+            self.kubectl("get", kind, "-n", namespace, "-o", "json", "--show-managed-fields")
+        )["items"]
 
 
 def wait_for(condition, what):

@@ -38,6 +38,10 @@ def processes_of(folder):
     return found
 
 
+def is_applied(entry):
+    return entry["operation"] == "Apply"
+
+
 def test_an_up_that_was_killed_converges_when_it_is_repeated(deployment, waiting):
     cli = deployment.cli
     before = set(processes_of(deployment.rehearsal.folder))
@@ -74,6 +78,29 @@ def test_a_checkpoint_that_was_cut_off_is_mended(deployment):
     deployment.cli = deployment.rehearsal.cli(deployment.running)
     deployment.up()
     assert deployment.preview() == {}
+
+
+def test_objects_that_no_checkpoint_knows_are_taken_over_and_changed(deployment):
+    """As after a killed engine that had created them, and had not yet written that down."""
+    deployment.up()
+    workspace = deployment.rehearsal.workspace
+    workspace.checkpoint.write_bytes(b"")
+    workspace.checkpoint.with_name(f"{workspace.checkpoint.name}.bak").unlink()
+    deployment.cli = deployment.rehearsal.cli(deployment.running)
+    assert deployment.state() == []
+    deployment.up()
+    deployment.change(lambda spec: spec.update(tags={"owner": "second-engine"}))
+    deployment.up()
+    assert deployment.preview() == {}
+    [pods] = deployment.objects("statefulset", "deepseek-serving")
+    assert pods["metadata"]["labels"]["owner"] == "second-engine"
+    kinds = "statefulsets,services,configmaps,networkpolicies,pvc,pdb"
+    appliers = [
+        [entry["manager"] for entry in item["metadata"]["managedFields"] if is_applied(entry)]
+        for item in deployment.objects(kinds, "deepseek-serving")
+        if item["metadata"]["name"] != "kube-root-ca.crt"  # the cluster's
+    ]
+    assert appliers == [["deepseek-blueprint-rehearsal"]] * len(appliers)
 
 
 def test_an_update_completes_on_full_gpus(undisturbed):

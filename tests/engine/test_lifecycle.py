@@ -67,7 +67,7 @@ def check_available(deployment):
 
 def check_dry_run(deployment):
     """The API server accepts every object of the rendering, one answer each."""
-    manifests = render_manifests(deployment.rehearsal.plan())
+    manifests = render_manifests(deployment.rehearsal.plan(), deployment.cli.stack)
     answers = deployment.kubectl(
         *("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-"),
         stdin="---\n".join(manifests.values()),

@@ -19,7 +19,8 @@ NAMES = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in STACKS.glob
 @pytest.mark.parametrize("stack", NAMES)
 def test_plan_texts_and_objects_are_the_reviewed_ones(stack, golden):
     plan = check_stack(stack).plan
-    made = {"plan.json": plan_document(plan), **render_texts(plan), **render_manifests(plan)}
+    manifests = render_manifests(plan, stack)
+    made = {"plan.json": plan_document(plan), **render_texts(plan), **manifests}
     for name, text in made.items():
         golden(HERE / stack / name, text)
     committed = {p.relative_to(HERE / stack).as_posix() for p in (HERE / stack).rglob("*.*")}
