@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import defaultdict
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -229,6 +230,9 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "medium: takes 1 to 10 seconds")
     config.addinivalue_line("markers", "slow: takes more than 10 seconds")
+    # A shell's background job ignores both, and every program under test would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if not hasattr(config, "workerinput"):  # a worker of xdist reports to the controller
         config.pluginmanager.register(Ledger(config.getini("allowed_skips")), "ledger")
 

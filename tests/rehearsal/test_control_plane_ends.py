@@ -110,7 +110,7 @@ def test_an_attached_one_ends_with_its_launcher(launch, folder, number):
     process = launch("attached")
     assert len(processes_of(folder)) == 2 + len(PROGRAMS)  # launcher and supervisor
     process.send_signal(number)
-    process.wait()
+    process.wait(timeout=30)
     assert until(lambda: processes_of(folder) == [], 20), processes_of(folder)
 
 
