@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 STACK ?= rehearsal
 API_PORT ?=
+# Only as typed here: an exported KUBECONFIG is the way to a cluster that nobody meant.
+EXISTING := $(if $(filter command line,$(origin KUBECONFIG)),$(KUBECONFIG))
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
@@ -17,8 +19,8 @@ CODE := components operations rehearsal tests __main__.py
 help: ## print this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-up: $(READY) ## deploy STACK (rehearsal) to an embedded Kubernetes, its API server on API_PORT (a free one)
-	@$(RUN) -m rehearsal up --stack "$(STACK)" $(if $(API_PORT),--api-port "$(API_PORT)")
+up: $(READY) ## deploy STACK (rehearsal) to an embedded Kubernetes (API_PORT), or to the one of KUBECONFIG=FILE
+	@$(RUN) -m rehearsal up --stack "$(STACK)" $(if $(API_PORT),--api-port "$(API_PORT)") $(if $(EXISTING),--kubeconfig "$(EXISTING)")
 
 down: ## stop what `make up` started and remove what it made
 	@if [ -x $(RUN) ]; then $(RUN) -m rehearsal down; else echo "nothing is up: there is no $(VENV)"; fi

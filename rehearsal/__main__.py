@@ -23,19 +23,22 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 def up(
     stack: Annotated[str, typer.Option(help="stacks/Pulumi.STACK.yaml")] = "rehearsal",
     folder: Folder = STATE,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="of a cluster that exists; an embedded one if absent")
+    ] = None,
     api_port: Annotated[int | None, typer.Option(help="port of the API server; free if absent")] = (
         None
     ),
 ) -> None:
-    """Deploy a stack to an embedded Kubernetes on this machine."""
+    """Deploy a stack to an embedded Kubernetes on this machine, or to a cluster that exists."""
     from .up import up as deploy
 
-    raise typer.Exit(deploy(stack, folder.absolute(), api_port))
+    raise typer.Exit(deploy(stack, folder.absolute(), api_port, kubeconfig))
 
 
 @app.command()
 def down(folder: Folder = STATE) -> None:
-    """Stop the embedded Kubernetes and remove what `up` made."""
+    """Take down what `up` made: the embedded Kubernetes, or the stack on a cluster that exists."""
     from .up import down as stop
 
     raise typer.Exit(stop(folder.absolute()))

@@ -14,6 +14,8 @@ from .control_plane import Running
 from .deploy import GATEWAY, SIMULATOR, Rehearsal
 
 SCHEMA = 1
+FORWARDED_PORT = 8443
+YOURS = "the cluster is yours: `kubectl port-forward` leads into it"
 NO_PODS = "nodes and pods are simulated by kwok: nothing listens behind this address"
 NO_MONITORING = "there is no monitoring slice yet"
 NOT_YET = ("prometheus_url", "alertmanager_url", "grafana_files")
@@ -33,7 +35,7 @@ def write_access(
         ca_file.write_text(json.loads(certificate)["ca.crt"], "utf-8")
     live = live_urls(rehearsal, running)
     reasons = dict.fromkeys(NOT_YET, NO_MONITORING)
-    reasons |= {name: NO_PODS for name, value in live.items() if value is None}
+    reasons |= {name: why_no_url(running) for name, value in live.items() if value is None}
     access: dict[str, Any] = {
         "schema": SCHEMA,
         "stack": rehearsal.stack,
@@ -76,13 +78,26 @@ def answers(rehearsal: Rehearsal, running: Running, keys: Mapping[str, str]) -> 
     return wait_for_answers(url, ca_file, *question, replicas=plan.gateway.replicas)
 
 
+def why_no_url(running: Running) -> str:
+    """Say why no port of this machine leads to the gateway; empty where one does."""
+    return "" if running.runs_pods else YOURS if running.adopted else NO_PODS
+
+
 def ask_lines(rehearsal: Rehearsal, running: Running, folder: str) -> list[str]:
     """Write commands that ask the first tenant's first model; no key stands in them."""
-    tenant = rehearsal.plan().gateway.tenants[0]
-    url = live_urls(rehearsal, running)["gateway_url"]
+    plan, url = rehearsal.plan(), live_urls(rehearsal, running)["gateway_url"]
+    tenant, lines = plan.gateway.tenants[0], []
+    if running.adopted:
+        url = f"https://localhost:{FORWARDED_PORT}"
+        ports = f"{FORWARDED_PORT}:{plan.gateway.service_port}"
+        there = f"-n {plan.gateway.namespace} port-forward service/{plan.gateway.name} {ports}"
+        lines = [f".venv/bin/kubectl --kubeconfig {running.kubeconfig} {there} &"]
+    if url is None:
+        return []
     read = f'json.load(open("{folder}/access.json"))["api_keys"]["{tenant.name}"]'
     question = _QUESTION.replace("MODEL", tenant.models[0])
     return [
+        *lines,
         f"KEY=$(.venv/bin/python -c 'import json; print({read})')",
         f"curl --cacert {folder}/ca.crt {_HEADERS} {url}/v1/chat/completions -d '{question}'",
     ]

@@ -47,6 +47,7 @@ class Running:
     server: str
     context: str
     runs_pods: bool = False  # as processes, on nodes that ask for it
+    adopted: bool = False  # the user's own cluster: not ours to stop
     _tie: IO[bytes] | None = field(default=None, repr=False)  # open as long as it is attached
 
     def detach(self) -> None:

@@ -7,13 +7,14 @@ processes of this machine.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.blueprint.load import parse_spec
 from components.blueprint.plan import TLS_SECRET, BlueprintPlan, plan_blueprint
 from components.nodes.plan import PoolPlan
+from components.storage.plan import WeightsPlan
 from operations.issuing import add_certificate, add_key, tenants_with_keys
 from operations.pulumi_cli import PulumiCli
 
@@ -37,6 +38,7 @@ class Rehearsal:
     report: Callable[[str], None]
     api_port: int | None = None
     runs_pods: bool = False
+    embedded: bool = True  # else on a cluster that the user has
 
     def __post_init__(self) -> None:
         self.workspace = Workspace(folder=self.folder, stack=self.stack)
@@ -47,9 +49,9 @@ class Rehearsal:
     def tools(self) -> Toolbox:
         """What this needs, made where it is missing; asked for once."""
         if self._toolbox is None:
-            wanted = (*ENGINE_TOOLS, *control_plane.TOOLS)
-            more = programs.TOOLS if self.runs_pods else ()
-            self._toolbox = ensure((*wanted, *more), self.report)
+            cluster = control_plane.TOOLS if self.embedded else ()
+            pods = programs.TOOLS if self.runs_pods else ()
+            self._toolbox = ensure((*ENGINE_TOOLS, *cluster, *pods), self.report)
         return self._toolbox
 
     def plan(self) -> BlueprintPlan:
@@ -70,7 +72,7 @@ class Rehearsal:
         return running
 
     def simulate(self, running: Running) -> None:
-        """Register simulated nodes for every pool, and volumes for every claim.
+        """Register simulated nodes for every pool, and volumes for every claim that needs one.
 
         A pool runs its pods where every engine on it can run here: the simulator.
         """
@@ -84,17 +86,24 @@ class Rehearsal:
             ],
             runs_pods=running.runs_pods,
         )
-        volumes.provide(
-            running.kubeconfig,
-            [
-                volumes.SimulatedVolume(
-                    name=f"simulated-{weights.claim}",
-                    storage_class=weights.storage_class or "",
-                    size_gib=weights.size_gib,
-                )
-                for weights in plan.claimed_weights
-            ],
-        )
+        self._provide_volumes(running, plan.claimed_weights)
+
+    def settle_in(self, running: Running) -> None:
+        """Make what the user's own cluster lacks and nobody will miss: volumes that none reads."""
+        plan = self.plan()
+        self._provide_volumes(running, [w for w in plan.claimed_weights if is_unread(w, plan)])
+
+    @staticmethod
+    def _provide_volumes(running: Running, claimed: Iterable[WeightsPlan]) -> None:
+        wanted = [
+            volumes.SimulatedVolume(
+                name=f"simulated-{weights.claim}",
+                storage_class=weights.storage_class or "",
+                size_gib=weights.size_gib,
+            )
+            for weights in claimed
+        ]
+        volumes.provide(running.kubeconfig, wanted)
 
     def open_ways_in(self, running: Running) -> dict[str, int]:
         """Give the gateway, and each pod of a simulator, a port of this machine: name → port.
@@ -142,6 +151,11 @@ class Rehearsal:
             return {}
         keys: dict[str, str] = json.loads(access.read_text("utf-8"))["api_keys"]
         return keys
+
+
+def is_unread(weights: WeightsPlan, plan: BlueprintPlan) -> bool:
+    """Tell whether only engine simulators mount these weights."""
+    return {s.engine for s in plan.servers if s.claim == weights.claim} <= {SIMULATOR}
 
 
 def _simulated(pool: PoolPlan, *, runs_pods: bool) -> nodes.SimulatedPool:

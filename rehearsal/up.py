@@ -19,16 +19,19 @@ from components.problems import PlanError, Problem
 from operations.check import check_stack
 from operations.pulumi_cli import PulumiCli
 
-from . import control_plane
-from .access import NO_PODS, answers, ask_lines, write_access
+from . import control_plane, existing, volumes
+from .access import answers, ask_lines, why_no_url, write_access
 from .control_plane import Running
 from .deploy import Rehearsal
 from .node import needs
 from .workspace import ROOT
 
 
-def up(stack: str, folder: Path, api_port: int | None) -> int:
-    """Deploy `stack`; the control plane stays if that succeeds. Returns the exit status."""
+def up(stack: str, folder: Path, api_port: int | None, kubeconfig: Path | None = None) -> int:
+    """Deploy `stack`, to an embedded cluster or to that of `kubeconfig`.
+
+    An embedded control plane stays if that succeeds. Returns the exit status.
+    """
     console, began = Console(highlight=False), time.monotonic()
 
     def report(line: str) -> None:
@@ -37,14 +40,12 @@ def up(stack: str, folder: Path, api_port: int | None) -> int:
 
     check_stack(stack)  # refuses before anything is started
     with _alone(folder):
-        lacking = needs.lacking(report)
-        rehearsal = Rehearsal(folder, stack, report, api_port, runs_pods=lacking is None)
-        rehearsal.workspace.prepare()
-        report(f"stack {stack}: the plan holds")
-        running = rehearsal.start()
-        report(f"control plane: {running.server}")
-        rehearsal.simulate(running)
-        report(_who_runs_pods(running, lacking))
+        _refuse_another_place(folder, kubeconfig)
+        if kubeconfig is None:
+            rehearsal, running = _embedded(Rehearsal(folder, stack, report, api_port))
+        else:
+            rehearsal = Rehearsal(folder, stack, report, embedded=False)
+            running = _on_existing(rehearsal, kubeconfig)
         cli = rehearsal.cli(running)
         keys = rehearsal.issue_secrets(cli)
         report("API keys and certificate: in the stack's config, encrypted")
@@ -61,13 +62,50 @@ def up(stack: str, folder: Path, api_port: int | None) -> int:
     return 0
 
 
+def _embedded(rehearsal: Rehearsal) -> tuple[Rehearsal, Running]:
+    report = rehearsal.report
+    lacking = needs.lacking(report)
+    rehearsal.runs_pods = lacking is None
+    rehearsal.workspace.prepare()
+    report(f"stack {rehearsal.stack}: the plan holds")
+    running = rehearsal.start()
+    report(f"control plane: {running.server}")
+    rehearsal.simulate(running)
+    report(_who_runs_pods(running, lacking))
+    return rehearsal, running
+
+
+def _on_existing(rehearsal: Rehearsal, kubeconfig: Path) -> Running:
+    running = existing.adopt(rehearsal.folder, kubeconfig, rehearsal.stack)
+    rehearsal.workspace.prepare(context=running.context)
+    existing.check(running, rehearsal.plan())
+    rehearsal.report(f"cluster {running.server}: has what {rehearsal.stack} needs")
+    rehearsal.settle_in(running)
+    return running
+
+
+def _refuse_another_place(folder: Path, kubeconfig: Path | None) -> None:
+    """Keep one folder to one cluster: else what was deployed to the other is forgotten."""
+    embedded = (folder / "control-plane").exists()
+    if embedded if kubeconfig is not None else existing.adopted(folder):
+        other = "an embedded cluster" if embedded else "a cluster of yours"
+        what = f"what lies here is deployed to {other}"
+        raise PlanError([Problem(str(folder), what, "`make down` first.")])
+
+
 def down(folder: Path) -> int:
-    """Stop the control plane and remove its folder; says so where there is none."""
+    """Take everything down and remove the folder; says so where there is nothing."""
     console = Console(highlight=False)
     if not folder.exists():
         console.print("nothing is up")
         return 0
     with _alone(folder):
+        if found := existing.adopted(folder):
+            running, stack = found
+            cli = Rehearsal(folder, stack, console.print, embedded=False).cli(running)
+            if status := cli.show("destroy", "--yes", "--skip-preview", "--color", "never"):
+                return status
+            volumes.withdraw(running.kubeconfig)
         control_plane.stop(folder / "control-plane")
         shutil.rmtree(folder)
     console.print(f"stopped; {_near(folder)} is removed")
@@ -117,11 +155,10 @@ def _say_goodbye(console: Console, rehearsal: Rehearsal, running: Running, cli: 
     console.print(f"  .venv/bin/kubectl --kubeconfig {kubeconfig} get pods -A -o wide")
     console.print(f"  .venv/bin/blueprint check {rehearsal.stack}")
     console.print("  make down")
-    if running.runs_pods:
-        for line in ask_lines(rehearsal, running, _near(rehearsal.folder)):
-            console.print(f"  {line}", soft_wrap=True, markup=False)
-    else:
-        console.print(f"\n{NO_PODS}.", style="dim")
+    for line in ask_lines(rehearsal, running, _near(rehearsal.folder)):
+        console.print(f"  {line}", soft_wrap=True, markup=False)
+    if why := why_no_url(running):
+        console.print(f"\n{why}.", style="dim")
 
 
 def _near(path: Path) -> str:

@@ -31,6 +31,11 @@ def provide(kubeconfig: Path, volumes: Iterable[SimulatedVolume]) -> None:
             _release(kubeconfig, volume["metadata"]["name"])
 
 
+def withdraw(kubeconfig: Path) -> None:
+    """Remove every simulated volume."""
+    kubectl.call(kubeconfig, "delete", "persistentvolumes", f"--selector={SIMULATED}=true")
+
+
 def _release(kubeconfig: Path, name: str) -> None:
     """Forget the deleted claim, which a retained volume is kept for by its uid."""
     forget = '[{"op": "remove", "path": "/spec/claimRef"}]'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -125,7 +126,7 @@ def _name_field_manager(
     """
     if not args.type_.startswith("kubernetes:"):
         return None
-    metadata = args.props["metadata"]
+    metadata: Any = args.props["metadata"]
     metadata.annotations = {
         **(metadata.annotations or {}),
         FIELD_MANAGER: f"{PROJECT}-{pulumi.get_stack()}",
