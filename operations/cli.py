@@ -11,13 +11,14 @@ import typer
 from components.problems import PlanError
 
 from . import fit_command, output
+from .verify import command as verify_command
 
 app = typer.Typer(
     name="blueprint",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Plan, check and render DeepSeek serving stacks; issue their keys and certificates.",
+    help="Plan, check, render and verify DeepSeek serving stacks; issue keys and certificates.",
 )
 keys = typer.Typer(no_args_is_help=True, help="API keys of tenants; only their hashes are kept.")
 tls = typer.Typer(no_args_is_help=True, help="The certificate of a gateway with mode private-ca.")
@@ -37,6 +38,7 @@ def check(stack: Stack, *, as_json: Json = False) -> None:
 
 
 app.command("fit")(fit_command.fit)
+app.command("verify")(verify_command.verify)
 
 
 @app.command()
@@ -49,14 +51,8 @@ def render(
     """Write every text of a stack: plan.json, manifests, nginx.conf. Offline, without secrets."""
     from . import render as rendering
 
-    # The SDK leaves event loops open; whether Python complains of one at exit is chance.
-    sys.unraisablehook = _without_event_loops
+    sys.unraisablehook = rendering.without_event_loops
     output.show_paths(rendering.render_stack(stack, out), as_json=as_json)
-
-
-def _without_event_loops(unraisable: sys.UnraisableHookArgs) -> None:
-    if getattr(unraisable.object, "__qualname__", "") != "BaseEventLoop.__del__":
-        sys.__unraisablehook__(unraisable)
 
 
 @keys.command("issue")

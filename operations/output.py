@@ -27,11 +27,11 @@ def show_check(checked: Checked, *, as_json: bool) -> None:
         summary = {**_summary(checked), "warnings": [asdict(w) for w in checked.warnings]}
         print_json("ok", stack=checked.stack, **summary, problems=[])
         return
-    console = _console()
+    console = open_console()
     plan, gateway = checked.plan, checked.plan.gateway
     console.print(f"[bold green]{checked.stack} can be deployed[/]  plan {checked.digest[:12]}")
     heads = ("server", "model", "engine", "replicas × GPUs", "pool", "cache", "starts within")
-    table = _table(*heads)
+    table = new_table(*heads)
     for server, row in zip(plan.servers, _summary(checked)["servers"], strict=True):
         table.add_row(
             server.name,
@@ -44,29 +44,29 @@ def show_check(checked: Checked, *, as_json: bool) -> None:
         )
     console.print(table)
     console.print(
-        f"gateway: {_count(gateway.replicas, 'replica')}, "
-        f"{_count(len(gateway.tenants), 'tenant')}, "
+        f"gateway: {counted(gateway.replicas, 'replica')}, "
+        f"{counted(len(gateway.tenants), 'tenant')}, "
         f"models {', '.join(route.alias for route in gateway.routes)}; "
         f"reached from {', '.join(plan.network.client_cidrs)}",
         highlight=False,
     )
     if checked.warnings:
         console.print("\n[yellow]worth knowing[/]")
-        console.print(_problems(checked.warnings))
+        console.print(problem_table(checked.warnings))
 
 
 def show_refusal(refused: PlanError, *, as_json: bool) -> None:
     if as_json:
         print_json("refused", problems=[asdict(problem) for problem in refused.problems])
         return
-    console = _console(stderr=True)
-    count = _count(len(refused.problems), "problem")
+    console = open_console(stderr=True)
+    count = counted(len(refused.problems), "problem")
     console.print(f"[bold red]refused[/], {count}; nothing was changed")
-    console.print(_problems(refused.problems))
+    console.print(problem_table(refused.problems))
 
 
 def show_failure(error: OSError) -> None:
-    _console(stderr=True).print(f"[bold red]could not do its work[/]: {escape(str(error))}")
+    open_console(stderr=True).print(f"[bold red]could not do its work[/]: {escape(str(error))}")
 
 
 def show_paths(paths: Sequence[Path], *, as_json: bool) -> None:
@@ -74,18 +74,18 @@ def show_paths(paths: Sequence[Path], *, as_json: bool) -> None:
         print_json("ok", files=[str(path) for path in paths])
         return
     console = Console(soft_wrap=True, highlight=False)
-    console.print(f"wrote {_count(len(paths), 'file')}")
+    console.print(f"wrote {counted(len(paths), 'file')}")
     for path in paths:
         console.print(f"  {escape(str(path))}")
 
 
-def _console(*, stderr: bool = False) -> Console:
+def open_console(*, stderr: bool = False) -> Console:
     """Use the terminal's width; a file or a pipe has none, so it gets a readable one."""
     console = Console(stderr=stderr)
     return console if console.is_terminal else Console(stderr=stderr, width=PIPE_COLUMNS)
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -117,15 +117,15 @@ def print_json(verdict: str, **fields: object) -> None:
     print(json.dumps({"schema": SCHEMA, "verdict": verdict, **fields}, indent=1))  # noqa: T201  # a program reads it
 
 
-def _problems(problems: Iterable[Problem]) -> Table:
-    table = _table("where", "what", "how to fix")
+def problem_table(problems: Iterable[Problem]) -> Table:
+    table = new_table("where", "what", "how to fix")
     for problem in problems:
         place = problem.where if problem.line is None else f"{problem.where}\nline {problem.line}"
         table.add_row(escape(place), escape(problem.what), escape(problem.fix))
     return table
 
 
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_lines=False, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -68,6 +69,15 @@ def render_manifests(plan: BlueprintPlan, stack: str) -> dict[str, str]:
 
     build()
     return dict(sorted(_manifest(item) for item in recorder.objects))
+
+
+def without_event_loops(unraisable: sys.UnraisableHookArgs) -> None:
+    """Report what Python reports, but for one thing: the SDK leaves event loops open.
+
+    Whether Python complains of one at exit is chance.
+    """
+    if getattr(unraisable.object, "__qualname__", "") != "BaseEventLoop.__del__":
+        sys.__unraisablehook__(unraisable)
 
 
 def _manifest(item: dict[str, Any]) -> tuple[str, str]:

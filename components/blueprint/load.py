@@ -21,7 +21,11 @@ Lines = dict[str, int]  # dotted path inside the spec → 1-based line
 
 
 def parse_spec(data: object) -> BlueprintSpec:
-    """Check shape, ranges, known names and clear-text secrets; PlanError has every problem."""
+    """Check shape, ranges, known names and clear-text secrets; PlanError has every problem.
+
+    The order of keys says nothing: Pulumi sorts them on their way to the program.
+    """
+    data = _sorted(data)
     found = list(check_secrets(data))
     secrets = [problem for problem, _ in found]
     try:
@@ -33,6 +37,12 @@ def parse_spec(data: object) -> BlueprintSpec:
     if secrets:
         raise PlanError(secrets)
     return spec
+
+
+def _sorted(data: object) -> object:
+    if isinstance(data, dict):
+        return {key: _sorted(data[key]) for key in sorted(data, key=str)}
+    return [_sorted(item) for item in data] if isinstance(data, list) else data
 
 
 def load_stack(path: Path) -> tuple[BlueprintSpec, Lines]:

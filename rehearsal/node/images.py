@@ -73,5 +73,8 @@ class Images:
             return str(self.table.parent / place)
         name = place.strip("{}")
         if name not in self.programs:
-            raise NoImageError(f"the program {name} was not handed to the agent (--program)")
+            raise NoImageError(
+                f"the program {name} was not handed to the agent (--program); "
+                f"`python -m rehearsal.tools ensure {name}` gets it, before the agent starts"
+            )
         return self.programs[name]

@@ -10,12 +10,14 @@ from importlib import resources
 from pathlib import Path
 
 from ..supervisor import Probe, Process
-from ..tools import Toolbox
+from ..tools import Toolbox, tools
+from ..tools.provision import locate
 from .machine import LOGS_PORT
 from .network import POD_NETWORK
 from .system import NODE
 
 TOOLS = ("kube-proxy", "coredns")
+IMAGE_TOOLS = ("prometheus", "promtool", "alertmanager", "amtool")  # handed over where they are
 PROXY_PORT = 10256
 _LOOPBACK = "127.0.0.1"
 _ROOT = Path(__file__).parents[2]
@@ -40,6 +42,8 @@ class Site:
         programs = {"coredns": str(self.toolbox.path("coredns")), "python": sys.base_prefix}
         if nginx := _nginx():
             programs["nginx"] = str(nginx)
+        there = {name: locate(tools()[name]) for name in IMAGE_TOOLS}
+        programs |= {name: str(found[0]) for name, found in there.items() if found}
         return Process(
             name="node-agent",
             command=[

@@ -130,3 +130,15 @@ def test_the_secret_that_is_named_is_the_one_that_is_used():
 
 def test_the_same_spec_gives_the_same_plan():
     assert document({}) == document({})
+
+
+def backwards(value):
+    if isinstance(value, dict):
+        return {key: backwards(value[key]) for key in reversed(value)}
+    return value
+
+
+def test_the_order_of_keys_does_not_change_the_plan():
+    """Pulumi hands the program sorted keys: what was reviewed would not be what is deployed."""
+    other = parse_spec(backwards(BASE))
+    assert plan_document(plan_blueprint(other)) == document({})

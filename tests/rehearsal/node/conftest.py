@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from uuid import uuid4
@@ -16,6 +18,7 @@ from rehearsal import nodes
 from rehearsal.control_plane import TOOLS, ControlPlane
 from rehearsal.node import needs, programs
 from rehearsal.tools import ensure
+from tests.rehearsal.node.deployed import ROOT
 
 DEADLINE_SECONDS = 60
 POLL_SECONDS = 0.1
@@ -141,6 +144,26 @@ def cluster(tmp_path_factory):
     yield made
     made.http.close()
     made.running.stop()
+
+
+@pytest.fixture(scope="session")
+def up(tmp_path_factory):
+    """Deploy the stack `rehearsal` into a folder; answer what `access.json` says, and more."""
+    if lacking := needs.lacking():
+        pytest.skip(f"because {lacking.what}")
+    ensure(programs.IMAGE_TOOLS, print)  # what pods of tests run besides
+    folder = tmp_path_factory.mktemp("up") / "state"
+
+    def run(verb):
+        command = [sys.executable, "-m", "rehearsal", verb, "--folder", str(folder)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    done = run("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    access = json.loads((folder / "access.json").read_text("utf-8"))
+    yield access | {"said": done.stdout, "folder": folder}
+    assert run("down").returncode == 0
+    assert not folder.exists()
 
 
 @pytest.fixture

@@ -12,11 +12,10 @@ import httpx
 import pytest
 import yaml
 
-from rehearsal.node import needs
+from tests.rehearsal.node.deployed import ROOT, kubectl
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.xdist_group("pods")]
 
-ROOT = Path(__file__).parents[3]
 QUESTION = {
     "model": "deepseek-r1",
     "messages": [{"role": "user", "content": "Hello"}],
@@ -44,24 +43,6 @@ spec:
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory):
-    """Deploy the stack `rehearsal` into a folder; answer what `access.json` says."""
-    if lacking := needs.lacking():
-        pytest.skip(f"because {lacking.what}")
-    folder = tmp_path_factory.mktemp("up") / "state"
-
-    def run(verb):
-        command = [sys.executable, "-m", "rehearsal", verb, "--folder", str(folder)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-    done = run("up")
-    assert done.returncode == 0, done.stdout + done.stderr
-    yield json.loads((folder / "access.json").read_text("utf-8")) | {"said": done.stdout}
-    assert run("down").returncode == 0
-    assert not folder.exists()
-
-
-@pytest.fixture(scope="module")
 def client(up):
     headers = {"Authorization": f"Bearer {up['api_keys']['acme']}"}
     tls = ssl.create_default_context(cafile=up["ca_file"])
@@ -69,13 +50,6 @@ def client(up):
         base_url=up["gateway_url"], verify=tls, headers=headers, trust_env=False
     ) as made:
         yield made
-
-
-def kubectl(up, *arguments, stdin=None):
-    command = [Path(sys.executable).with_name("kubectl"), "--kubeconfig", up["kubeconfig"]]
-    return subprocess.run(
-        [*command, *arguments], input=stdin, capture_output=True, text=True, check=True
-    ).stdout
 
 
 def test_the_gateway_answers_and_streams(client):

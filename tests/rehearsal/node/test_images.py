@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rehearsal.node import images
+from rehearsal.node import images, programs
 from rehearsal.node.images import Image, Images, NoImageError
 
-IMAGES = Images({"nginx": "/store/nginx", "python": "/store/python", "coredns": "/store/coredns"})
+PROGRAMS = ("nginx", "python", "coredns", *programs.IMAGE_TOOLS)
+IMAGES = Images({name: f"/store/{name}" for name in PROGRAMS})
 LOCK = Path(__file__).parents[3] / "images.lock.yaml"
 WRAPPER = images.TABLE.with_name("nginx.sh")
 
@@ -31,7 +32,8 @@ def test_an_unknown_image_names_the_table_and_what_it_has():
         IMAGES.find("vllm/vllm-openai:v0.32.0")
     assert "vllm/vllm-openai:v0.32.0 has no local program" in str(refused.value)
     assert str(images.TABLE) in str(refused.value)
-    assert "busybox, coredns/coredns, nginx, python" in str(refused.value)
+    known = "busybox, coredns/coredns, nginx, prom/alertmanager, prom/prometheus, python"
+    assert known in str(refused.value)
 
 
 def test_a_program_that_nobody_handed_over_is_named():

@@ -1,0 +1,1 @@
+"""`blueprint verify`: what runs, held against the plan. It reads, and changes nothing."""
