@@ -32,7 +32,7 @@ Row = tuple[str, str, str]
 def main() -> None:
     """Measure everything, print a table, keep it as .bench/last.json."""
     rows: list[Row] = []
-    for row in [*_check(), *_fit(), *_plan(), *_engine()]:
+    for row in [*_check(), *_fit(), *_plan(), *_streams(), *_engine()]:
         rows.append(row)
         print("  ".join(row), flush=True)  # noqa: T201  # progress: the last rows take a while
     table = Table("measure", "figure", "how")
@@ -109,6 +109,14 @@ def _grown(data: Any, *, servers: int, tenants: int) -> dict[str, Any]:  # noqa:
             },
         },
     }
+
+
+def _streams() -> Iterator[Row]:
+    from .streams import STREAMS, measure
+
+    measured = measure()
+    pace = f"{measured.pace:.2f} of their pace, {measured.cpu_share:.0%} of a core"
+    yield (f"simulator, {STREAMS} streams", pace, f"{measured.tokens} tokens, one run, one core")
 
 
 def _engine() -> Iterator[Row]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from components.blueprint.load import parse_spec
 from components.blueprint.plan import TLS_SECRET, BlueprintPlan, plan_blueprint
+from components.engines.simulator import ADMIN_PORT
 from components.nodes.plan import PoolPlan
 from components.storage.plan import WeightsPlan
 from operations.issuing import add_certificate, add_key, tenants_with_keys
@@ -106,7 +107,7 @@ class Rehearsal:
         volumes.provide(running.kubeconfig, wanted)
 
     def open_ways_in(self, running: Running) -> dict[str, int]:
-        """Give the gateway, and each pod of a simulator, a port of this machine: name → port.
+        """Give the gateway, and the admin port of each simulator, one of this machine: name → port.
 
         A way in that is open stays as it is; a pod may come back elsewhere behind it.
         """
@@ -116,7 +117,7 @@ class Rehearsal:
         for server in plan.servers:
             if server.engine == SIMULATOR:
                 for pod in (f"{server.name}-{index}" for index in range(server.replicas)):
-                    wanted[pod] = f"pods/{server.namespace}/{pod}:{server.container.port}"
+                    wanted[pod] = f"pods/{server.namespace}/{pod}:{ADMIN_PORT}"
         kept = self.folder / "ports.json"  # what clients were told stays right after a new start
         former: dict[str, int] = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
         for name in wanted.keys() - opened.keys():

@@ -28,6 +28,7 @@ class Ask:
     startup_seconds: int
     drain_seconds: int
     extra_args: tuple[str, ...]
+    kv_cache_tokens: int = 0  # that fit beside the weights; 0: nobody could say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

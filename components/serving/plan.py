@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..catalog.load import accelerators, images
 from ..catalog.resolve import find_model
-from ..catalog.schema import UNRESOLVED
+from ..catalog.schema import UNRESOLVED, Model
 from ..engines import engines
 from ..engines.contract import Ask, Container
 from ..lifecycle import GRACE_SECONDS, LONGEST_STREAM_SECONDS, PRE_STOP_SECONDS
@@ -160,7 +160,18 @@ def ask_of(
         else ENGINE_SECONDS,
         drain_seconds=LONGEST_STREAM_SECONDS,
         extra_args=spec.extra_args,
+        kv_cache_tokens=_cache_tokens(spec, pool, model),
     )
+
+
+def _cache_tokens(spec: ServerSpec, pool: PoolPlan, model: Model) -> int:
+    """Count what an engine without weights is to act as if it had: the cache of vLLM here."""
+    if engines()[spec.engine].needs_weights:
+        return 0
+    likeness = spec.model_copy(update={"engine": "vllm"})
+    tensor = tensor_parallel(spec, model, pool)
+    fit = plan_fit("", likeness, accelerators()[pool.accelerator], tensor)
+    return fit.cache_tokens if fit else 0
 
 
 def check_server(spec: ServerSpec, ask: Ask) -> Iterator[Problem]:

@@ -69,7 +69,12 @@ def world():
     pods = ("127.0.0.12", "127.0.0.13", "127.0.0.14", "127.0.0.15")
     engines = {address: Engine(address, port) for address in pods}
     command = [sys.executable, SIMULATOR, "--host=127.0.0.11", f"--port={port}"]
-    options = ["--served-model-name=simulated", "--tokens-per-second=200", "--concurrency=200"]
+    options = [
+        "--served-model-name=simulated",
+        "--decode-tokens-per-second=200",
+        "--force-include-usage",
+        "--concurrency=200",
+    ]
     with subprocess.Popen([*command, *options], stdout=subprocess.PIPE) as simulator:
         simulator.stdout.readline()  # it listens
         metrics = f"http://127.0.0.11:{port}/metrics"
@@ -80,7 +85,11 @@ def world():
 
 
 def running_of(metrics):
-    [line] = [x for x in httpx.get(metrics).text.splitlines() if "num_requests_running" in x]
+    [line] = [
+        x
+        for x in httpx.get(metrics).text.splitlines()
+        if x.startswith("vllm:num_requests_running{")
+    ]
     return int(float(line.split()[1]))
 
 

@@ -100,7 +100,7 @@ def test_a_simulated_stream_is_whole_and_says_what_it_is(client):
     asked["messages"] = [{"role": "user", "content": "hello"}]
     answer = client.post(CHAT, json=asked)
     assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-    assert answer.text.count('"system_fingerprint": "simulator"') == 14
+    assert answer.text.count('"system_fingerprint":"simulator"') == 14
     assert answer.text.endswith("data: [DONE]\n\n")
 
 

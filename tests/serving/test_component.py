@@ -118,7 +118,7 @@ def test_files_of_the_engine_are_mounted_and_a_new_text_is_a_new_pod(cloud, buil
         return pods["template"]["metadata"]["annotations"]
 
     before = annotations(build(SIMULATOR))
-    assert list(cloud.one("kubernetes:core/v1:ConfigMap").inputs["data"]) == ["simulator.py"]
+    assert "simulator.py" in cloud.one("kubernetes:core/v1:ConfigMap").inputs["data"]
     assert "r1-engine-files" in cloud.depends_on("r1-pods")
 
     container = dataclasses.replace(SIMULATOR.container, files={"simulator.py": "pass"})

@@ -70,10 +70,14 @@ def test_a_key_that_nobody_has_is_refused(client):
     assert refused.status_code == 401
 
 
-def test_every_simulator_is_reached_by_its_own_port(up):
+def test_every_simulator_has_an_admin_port_where_no_client_comes(up):
     urls = up["simulator_admin_urls"]["r1"]
     assert len(set(urls)) == 2
-    assert [httpx.get(f"{url}/health", trust_env=False).status_code for url in urls] == [200, 200]
+    states = [httpx.get(url, trust_env=False).json() for url in urls]
+    assert [(state["name"], state["faults"]["hang"]) for state in states] == [
+        ("simulator", False)
+    ] * 2
+    assert [httpx.get(f"{url}/v1/models", trust_env=False).status_code for url in urls] == [404] * 2
 
 
 def test_the_printed_commands_work_and_hold_no_key(up):
