@@ -10,7 +10,7 @@ import typer
 
 from components.problems import PlanError
 
-from . import fit_command, output
+from . import fit_command, load_command, output, top_command
 from .verify import command as verify_command
 
 app = typer.Typer(
@@ -39,6 +39,8 @@ def check(stack: Stack, *, as_json: Json = False) -> None:
 
 app.command("fit")(fit_command.fit)
 app.command("verify")(verify_command.verify)
+app.command("load")(load_command.load)
+app.command("top")(top_command.top)
 
 
 @app.command()
