@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -26,13 +27,14 @@ from .workspace import ROOT
 
 ROUNDS = 5
 BLUEPRINT = Path(sys.executable).with_name("blueprint")
+FAKE_ENGINE = ROOT / "tests/operations/fake_engine.py"
 Row = tuple[str, str, str]
 
 
 def main() -> None:
     """Measure everything, print a table, keep it as .bench/last.json."""
     rows: list[Row] = []
-    for row in [*_check(), *_fit(), *_plan(), *_streams(), *_engine()]:
+    for row in [*_check(), *_fit(), *_plan(), *_streams(), *_load(), *_pods(), *_engine()]:
         rows.append(row)
         print("  ".join(row), flush=True)  # noqa: T201  # progress: the last rows take a while
     table = Table("measure", "figure", "how")
@@ -117,6 +119,66 @@ def _streams() -> Iterator[Row]:
     measured = measure()
     pace = f"{measured.pace:.2f} of their pace, {measured.cpu_share:.0%} of a core"
     yield (f"simulator, {STREAMS} streams", pace, f"{measured.tokens} tokens, one run, one core")
+
+
+def _load() -> Iterator[Row]:
+    """Measure the load tool itself: 200 streams at once, tool and server on the same core."""
+    rate, tokens, token_seconds = 50, 80, 0.05
+    with _one_core():
+        told, wall, ours, theirs = _loaded(rate, tokens, token_seconds)
+    made, requests = told["tokens"]["output"], told["requests"]
+    gap = told["inter_token_seconds"]["p99"] / token_seconds
+    late = told["sent_late_seconds"]["p99"] * 1000
+    name = f"load, {rate * tokens * token_seconds:g} streams on one core"
+    how = f"{requests['served']} of {requests['offered']} streams served, its start included"
+    yield (name, f"{ours / wall:.2f} of the core, {ours / theirs:.1f} × a bare server", how)
+    yield (f"{name}, a token", f"{ours / made * 1e6:.0f} µs of CPU", how)
+    yield (f"{name}, p99", f"sent {late:.0f} ms late, gaps {gap:.2f} × the server's", how)
+
+
+def _loaded(rate: int, tokens: int, token_seconds: float) -> tuple[Any, float, float, float]:
+    """Run it: the report, seconds, seconds of CPU of the tool, and of the server."""
+    start, before = time.perf_counter(), _cpu_of_children()
+    engine = [sys.executable, str(FAKE_ENGINE), str(token_seconds)]
+    with (
+        tempfile.NamedTemporaryFile("w") as key,
+        subprocess.Popen(engine, stdout=subprocess.PIPE, text=True) as server,
+    ):
+        key.write("canary-key")  # the server's, which is none
+        key.flush()
+        port = server.stdout.readline().strip() if server.stdout else ""
+        where = ["--url", f"http://127.0.0.1:{port}", "--key-file", key.name, "--json"]
+        shape = [f"--requests-per-second={rate}", f"--lengths=128:{tokens}", "--arrivals=constant"]
+        command = [str(BLUEPRINT), "load", *where, *shape, "--duration-seconds=12"]
+        told = json.loads(subprocess.run(command, check=False, capture_output=True).stdout)
+        wall, ours = time.perf_counter() - start, _cpu_of_children() - before
+        server.terminate()
+    return told, wall, ours, _cpu_of_children() - before - ours
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Keep this process, and what it starts, on one core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _cpu_of_children() -> float:
+    spent = os.times()
+    return spent.children_user + spent.children_system
+
+
+def _pods() -> Iterator[Row]:
+    from .pods_bench import WINDOW_SECONDS, measure
+
+    for cost in measure():
+        figure = f"{cost.cpu_share:.1%} of a core, {cost.memory_mib} MiB"
+        how = f"over {WINDOW_SECONDS:.0f} s; all ready after {cost.ready_seconds:.1f} s"
+        yield (f"node agent, {cost.pods} idle pods", figure, how)
 
 
 def _engine() -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from http import HTTPStatus
@@ -132,13 +133,14 @@ async def list_models(session: aiohttp.ClientSession, target: Target) -> Models:
     timeout = aiohttp.ClientTimeout(total=MODELS_TIMEOUT_SECONDS)
     try:
         async with session.get("/v1/models", headers=headers, timeout=timeout) as response:
-            if response.status != HTTPStatus.OK:
-                raise PlanError([_no_list(target.url, response.status)])
-            document = await response.json(content_type=None)
-        names = [str(model["id"]) for model in document["data"]]
+            status, text = response.status, await response.read()
     except (aiohttp.ClientError, OSError) as error:
         what = f"it does not answer: {why_refused(error)}"
         raise PlanError([Problem(target.url, what, "Is it up? See `make up`.")]) from None
+    if status != HTTPStatus.OK:
+        raise PlanError([_no_list(target.url, status)])
+    try:
+        names = [str(model["id"]) for model in json.loads(text)["data"]]
     except (ValueError, TypeError, KeyError):
         names = []
     if not names:

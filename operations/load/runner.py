@@ -87,7 +87,9 @@ class Load:
 
     def wait(self) -> Result:
         """Wait until the whole profile was offered and answered."""
-        self._thread.join()
+        # Not join: one that Ctrl-C interrupts takes the thread for ended (Python 3.11).
+        with self._changed:
+            self._changed.wait_for(lambda: self._over)
         if self._failure is not None:
             raise self._failure
         assert self._result is not None  # noqa: S101  # the thread leaves one or the other

@@ -19,13 +19,14 @@ class FakeEngine:
         self.port = int(self.process.stdout.readline())
         self.url = f"http://127.0.0.1:{self.port}"
 
-    def connections(self):
-        return httpx.get(f"{self.url}/v1/models").json()["connections"]
+    def counts(self):
+        """Read how many connections there were, this one included, and requests but for these."""
+        headers = {"Authorization": "Bearer canary-key"}
+        return httpx.get(f"{self.url}/v1/models", headers=headers).json()
 
-    def wait_until_asked(self, times, seconds=20):
-        """Wait for so many connections; these questions are some of them."""
+    def wait_for_requests(self, times, seconds=20):
         deadline = time.monotonic() + seconds
-        while self.connections() < times:
+        while self.counts()["requests"] < times:
             assert time.monotonic() < deadline
 
     def kill(self):

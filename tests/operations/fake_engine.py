@@ -31,7 +31,7 @@ def delta(content):
 
 
 class Connection:
-    count = 0
+    count = requests = 0
 
     def __init__(self, reader, writer):
         self.reader, self.writer = reader, writer
@@ -48,13 +48,15 @@ class Connection:
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
         lines = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
         body = await self.reader.readexactly(int(lines.get("content-length", 0)))
-        if head.startswith("GET /v1/models "):
-            document = {"data": [{"id": "good"}], "connections": Connection.count}
-            self.writer.write(plain(200, json.dumps(document).encode()))
-            return True
         if lines.get("authorization") != "bearer canary-key":
             self.writer.write(plain(401, b'{"error": {"message": "canary-key"}}'))
             return True
+        if head.startswith("GET /v1/models "):
+            counts = {"connections": Connection.count, "requests": Connection.requests}
+            document = {"data": [{"id": "good"}], **counts}
+            self.writer.write(plain(200, json.dumps(document).encode()))
+            return True
+        Connection.requests += 1
         asked = json.loads(body)
         if refusal := {"limited": 429, "broken": 503}.get(asked["model"]):
             self.writer.write(plain(refusal, b"{}"))

@@ -126,7 +126,7 @@ def test_an_interrupted_load_reports_what_it_measured(start_engine, key_file):
     command = [BLUEPRINT, "load", "--url", engine.url, "--key-file", key_file, "--json"]
     endless = ["--duration-seconds", "3600", "--requests-per-second", "50"]
     done = subprocess.Popen([*command, *endless], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    engine.wait_until_asked(20)
+    engine.wait_for_requests(20)
     done.send_signal(signal.SIGINT)
     out, err = done.communicate(timeout=20)
     told = json.loads(out)

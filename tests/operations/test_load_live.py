@@ -2,7 +2,6 @@
 
 import json
 
-import httpx
 import pytest
 
 from components.problems import PlanError
@@ -125,7 +124,7 @@ def test_connections_are_kept_or_new_for_each_request(start_engine):
         engine = start_engine()
         counted = {"requests_per_second": 10, "duration_seconds": 0.5, "max_in_flight": 1}
         run(engine, keep_alive=keep_alive, **counted)
-        assert httpx.get(f"{engine.url}/v1/models").json()["connections"] == connections
+        assert engine.counts()["connections"] == connections
 
 
 def test_stop_lets_the_streams_end(engine):
@@ -203,8 +202,9 @@ def test_a_private_ca_is_trusted_when_it_is_given(start_engine, tmp_path):
 
 @pytest.mark.medium
 def test_200_streams_at_once_are_all_served(start_engine):
-    crowd = profile(requests_per_second=200, duration_seconds=60, lengths=(Lengths(1, 60),))
-    with Load(target(start_engine(0.05)), crowd) as load:
+    """250 requests within 1.25 s, each of 6 s."""
+    crowd = profile(requests_per_second=200, duration_seconds=1.25, lengths=(Lengths(1, 60),))
+    with Load(target(start_engine(0.1)), crowd) as load:
         load.wait_until_streaming(200)
         result = load.stop()
     assert result.all_served
