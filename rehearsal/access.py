@@ -100,4 +100,18 @@ def ask_lines(rehearsal: Rehearsal, running: Running, folder: str) -> list[str]:
         *lines,
         f"KEY=$(.venv/bin/python -c 'import json; print({read})')",
         f"curl --cacert {folder}/ca.crt {_HEADERS} {url}/v1/chat/completions -d '{question}'",
+        *_more(running, rehearsal.stack, folder),
+    ]
+
+
+def _more(running: Running, stack: str, folder: str) -> list[str]:
+    """Write what works where a port of this machine leads to the gateway."""
+    if not running.runs_pods:
+        return []
+    access = f"--access {folder}/access.json"
+    return [
+        f".venv/bin/python -m rehearsal.ask 'Hello' --folder {folder}",
+        f".venv/bin/blueprint load {access} --requests-per-second 5 --duration-seconds 30",
+        f".venv/bin/blueprint top {access}",
+        f".venv/bin/blueprint verify {stack} {access}",
     ]

@@ -154,9 +154,9 @@ def _say_goodbye(console: Console, rehearsal: Rehearsal, running: Running, cli: 
     console.print("\nWhat to try next", style="bold")
     console.print(f"  .venv/bin/kubectl --kubeconfig {kubeconfig} get pods -A -o wide")
     console.print(f"  .venv/bin/blueprint check {rehearsal.stack}")
-    console.print("  make down")
     for line in ask_lines(rehearsal, running, _near(rehearsal.folder)):
         console.print(f"  {line}", soft_wrap=True, markup=False)
+    console.print("  make down")
     if why := why_no_url(running):
         console.print(f"\n{why}.", style="dim")
 

@@ -90,6 +90,11 @@ def test_the_printed_commands_work_and_hold_no_key(up):
         "The simulator computes nothing"
         in json.loads(done.stdout)["choices"][0]["message"]["content"]
     )
+    [line] = [line.strip() for line in up["said"].splitlines() if "rehearsal.ask" in line]
+    done = subprocess.run(
+        ["bash", "-ec", line], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("The simulator computes nothing")
 
 
 def test_nobody_but_the_gateway_reaches_an_engine(up, waiting):
