@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections import defaultdict
@@ -146,6 +147,15 @@ def plain(value):
 @pytest.fixture
 def cloud():
     return Recorder()
+
+
+@pytest.fixture(autouse=True)
+def _a_current_event_loop():
+    """Pulumi's SDK asks for one, and whatever calls `asyncio.run` in this process leaves none."""
+    try:
+        asyncio.get_event_loop_policy().get_event_loop()
+    except RuntimeError:
+        asyncio.set_event_loop(asyncio.new_event_loop())
 
 
 @pytest.fixture

@@ -100,8 +100,8 @@ class OpenLoop:
             task.add_done_callback(self._tasks.discard)
 
     async def _stopped_before(self, due: float) -> bool:
-        if (seconds := due - monotonic()) <= 0:  # held back, and still offered
-            return self._abandoned
+        if (seconds := due - monotonic()) <= 0:
+            return False  # held back, and still offered
         try:
             async with asyncio.timeout(seconds):
                 return await self._stopping.wait()

@@ -149,6 +149,15 @@ def test_abandoned_streams_are_neither_served_nor_lost_by_the_server(engine):
     assert (result.refused, result.cut, result.timed_out) == (0, 0, 0)
 
 
+def test_what_was_held_back_is_not_sent_after_all_is_abandoned(engine):
+    held = {"duration_seconds": 60, "lengths": (Lengths(16, 100_000),), "max_in_flight": 2}
+    with Load(target(engine), profile(**held, timeout_seconds=3600)) as load:
+        load.wait_until_streaming(2)
+        result = load.abandon()
+    assert result.abandoned == result.measures.offered
+    assert 2 <= result.measures.offered <= 3
+
+
 def test_leaving_the_block_ends_the_load(engine):
     long = profile(duration_seconds=60, lengths=(Lengths(16, 100_000),), timeout_seconds=3600)
     with Load(target(engine), long) as load:

@@ -170,7 +170,7 @@ def test_a_container_sees_its_own_processes_and_no_host(space):
     space.create(
         pod(
             "alone",
-            "ls /proc | grep -c '^[0-9]'; ls /work /root /home; touch /x",
+            "ls /proc | grep -c '^[0-9]'; ls /work /root /home; touch /x; sleep 60",
             container="securityContext: {readOnlyRootFilesystem: true, runAsUser: 1234}",
         )
     )
