@@ -27,6 +27,7 @@ down: ## stop what `make up` started and remove what it made
 
 test: $(READY) lint types ## every rung of proof but live, with its own set-up
 	@$(RUN) -m rehearsal.tools ensure
+	@$(RUN) -m rehearsal.node.needs
 	@$(RUN) -m pytest -n 2 --dist loadgroup
 
 lint: $(READY) ## style of the Python code

@@ -26,6 +26,8 @@ AUTO_NAME = "1a2b3c4d"  # the provider appends a random suffix to what has no na
 CLUSTER_ADDRESS = "10.96.0.10"
 LOAD_BALANCER_ADDRESS = "192.0.2.10"  # RFC 5737: documentation, reachable by nobody
 
+SPARE_LOOP = asyncio.new_event_loop()  # one for all: Python complains of each that is not closed
+
 BUDGET_SECONDS = {"fast": 1.0, "medium": 10.0, "slow": float("inf")}
 SLOWEST = 10
 
@@ -155,7 +157,7 @@ def _a_current_event_loop():
     try:
         asyncio.get_event_loop_policy().get_event_loop()
     except RuntimeError:
-        asyncio.set_event_loop(asyncio.new_event_loop())
+        asyncio.set_event_loop(SPARE_LOOP)
 
 
 @pytest.fixture

@@ -56,7 +56,8 @@ def _can_install() -> bool:
 
 def _install(packages: Sequence[str]) -> None:
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ("install", "-qq", "--yes", "--no-install-recommends", *packages)
+    wait = "DPkg::Lock::Timeout=300"  # for whoever else installs
+    install = ("install", "-qq", "-o", wait, "--yes", "--no-install-recommends", *packages)
     for arguments in (("update", "-qq"), install):
         subprocess.run(
             ["apt-get", *arguments],  # noqa: S607  # as PATH says
@@ -94,3 +95,13 @@ def _trial() -> Problem | None:
         "Allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, "
         "kernel.apparmor_restrict_unprivileged_userns=0), or run outside a hardened container.",
     )
+
+
+def main() -> None:
+    """Install what is missing where we may, and say how it stands; what needs it asks again."""
+    problem = lacking(print)
+    print(problem or "pods can run as processes here")  # noqa: T201  # a command
+
+
+if __name__ == "__main__":
+    main()

@@ -69,7 +69,7 @@ def test_nginx_gets_the_resolvers_of_the_pod_and_the_best_engine_of_its_njs(pod)
     pod.run()
     wait_until(pod.healthy)
     assert (pod.folder / "run_dir/runtime.conf").read_text() == (
-        "resolver 127.0.0.1 [::1] valid=5s;\nresolver_timeout 5s;\n"
+        "resolver 127.0.0.1 [::1] valid=2s;\nresolver_timeout 5s;\n"
         f"js_engine {'qjs' if MODULE else 'njs'};\n"
     )
 

@@ -69,7 +69,7 @@ def test_tokens_are_counted_by_their_events_where_no_usage_is_sent(engine):
     ],
 )
 def test_every_loss_has_its_reason(engine, model, share, loss):
-    result = run(engine, model, streaming_share=share)
+    result = run(engine, model, streaming_share=share, keep_alive=False)
     assert result.measures.losses == {loss: 10}
     assert (result.served, result.all_served) == (0, False)
     assert {"refused": result.refused, "cut": result.cut}[loss.ending] == 10
