@@ -11,22 +11,24 @@ from components.problems import PlanError, Problem
 
 ACCESS = Path(__file__).parents[1] / ".rehearsal" / "access.json"  # where `make up` leaves it
 SCHEMA = 1
+NO_MONITORING = "there is no monitoring slice yet"
+FIRST = "Run `make up` first, or name another file with --access."
 AGAIN = "Run `make down` and `make up`."
 
 
-def read_access(path: Path) -> dict[str, Any]:
-    """Read it; PlanError says what to do when there is none."""
+def read_access(path: Path, *, without: str = FIRST) -> dict[str, Any]:
+    """Read it; PlanError says what to do when that cannot be done, `without` when it is absent."""
     try:
-        access = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        fix = "Run `make up` first, or name another file with --access."
-        raise PlanError([Problem(str(path), "there is no such file", fix)]) from None
+        access: Any = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise PlanError([Problem(str(path), str(error.strerror), AGAIN)]) from None
+        raise _refusal(path, f"it cannot be read: {error.strerror}", without) from None
     except ValueError:
-        raise PlanError([Problem(str(path), "it is no JSON", AGAIN)]) from None
-    if not isinstance(access, dict) or access.get("schema") != SCHEMA:
-        raise PlanError([Problem(str(path), f"it is not of schema {SCHEMA}", AGAIN)])
+        raise _refusal(path, "it is no JSON", AGAIN) from None
+    if not isinstance(access, dict):
+        raise _refusal(path, "it is no JSON object", AGAIN)
+    if access.get("schema") != SCHEMA:
+        what = f"its schema is {access.get('schema')!r}, and this reads {SCHEMA}"
+        raise _refusal(path, what, AGAIN)
     return access
 
 
@@ -37,3 +39,7 @@ def why_null(access: Mapping[str, Any], name: str) -> str:
 
 def missing(path: Path, access: Mapping[str, Any], name: str) -> Problem:
     return Problem(f"{path}: {name}", f"it is null: {why_null(access, name)}", AGAIN)
+
+
+def _refusal(path: Path, what: str, fix: str) -> PlanError:
+    return PlanError([Problem(str(path), what, fix)])

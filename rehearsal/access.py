@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.blueprint.plan import TLS_SECRET
+from operations.access import NO_MONITORING, SCHEMA
 from operations.pulumi_cli import PulumiCli
 
 from .answer import wait_for_answers
 from .control_plane import Running
 from .deploy import GATEWAY, SIMULATOR, Rehearsal
 
-SCHEMA = 1
 FORWARDED_PORT = 8443
 YOURS = "the cluster is yours: `kubectl port-forward` leads into it"
 NO_PODS = "nodes and pods are simulated by kwok: nothing listens behind this address"
-NO_MONITORING = "there is no monitoring slice yet"
 NOT_YET = ("prometheus_url", "alertmanager_url", "grafana_files")
 _HEADERS = "-H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json'"
 _QUESTION = (

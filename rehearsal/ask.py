@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import ssl
 import sys
 from pathlib import Path
 
 from openai import DefaultHttpxClient, OpenAI, OpenAIError
+
+from components.problems import PlanError
+from operations.access import read_access, why_null
 
 from .workspace import STATE
 
@@ -16,11 +18,11 @@ from .workspace import STATE
 def ask(folder: Path, question: str) -> int:
     """Ask the first tenant's first model and print its answer as it comes; returns the status."""
     try:
-        access = json.loads((folder / "access.json").read_text("utf-8"))
-    except FileNotFoundError:
-        return _fail(f"there is no {folder / 'access.json'}; `make up` writes it")
+        access = read_access(folder / "access.json")
+    except PlanError as refused:
+        return _fail(str(refused))
     if access["gateway_url"] is None:
-        return _fail(access["reasons"]["gateway_url"])
+        return _fail(why_null(access, "gateway_url"))
     tls = ssl.create_default_context(cafile=access["ca_file"])
     client = OpenAI(
         base_url=f"{access['gateway_url']}/v1",

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from components.problems import PlanError, Problem
 
+from ..access import ACCESS, NO_MONITORING, read_access
+
 ROOT = Path(__file__).parents[2]
-ACCESS = ROOT / ".rehearsal" / "access.json"
-ACCESS_SCHEMA = 1
-NO_MONITORING = "there is no monitoring slice yet"
 _MEND = "`make up` writes it; or name the cluster and the gateway with --context, --url and so on."
 
 
@@ -64,7 +61,7 @@ def find_target(asked: Asked, stack: str, context: str) -> Target:
 
 def _rehearsal(asked: Asked, stack: str) -> Target:
     path = asked.access or ACCESS
-    access = _read_access(path)
+    access = read_access(path, without=_MEND)
     if (found := access["stack"]) != stack:
         what = f"it leads to the stack {found!r}, not to {stack!r}"
         raise _refusal(str(path), what, f"Verify {found}, or bring {stack} up.")
@@ -80,21 +77,6 @@ def _rehearsal(asked: Asked, stack: str) -> Target:
         prometheus_url=access["prometheus_url"],
         reasons={"url": reasons.get("gateway_url", ""), **reasons},
     )
-
-
-def _read_access(path: Path) -> dict[str, Any]:
-    try:
-        access: Any = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise _refusal(str(path), f"it cannot be read: {error.strerror}", _MEND) from None
-    except ValueError:
-        raise _refusal(str(path), "it is no JSON", _MEND) from None
-    if not isinstance(access, dict):
-        raise _refusal(str(path), "it is no JSON object", _MEND)
-    if access.get("schema") != ACCESS_SCHEMA:
-        what = f"its schema is {access.get('schema')!r}, and this reads {ACCESS_SCHEMA}"
-        raise _refusal(str(path), what, "Run `make down` and `make up`.")
-    return access
 
 
 def _named(asked: Asked, context: str) -> Target:
