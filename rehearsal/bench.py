@@ -23,6 +23,7 @@ from components.blueprint.load import STACKS, parse_spec, read_stack, stack_file
 from components.blueprint.plan import plan_blueprint
 from components.blueprint.render import plan_document
 
+from .usage import pss_kib
 from .workspace import ROOT
 
 ROUNDS = 5
@@ -228,7 +229,7 @@ class _PeakMemory:
 
     def _watch(self) -> None:
         while not self._done.wait(0.5):
-            self.peak_mib = max(self.peak_mib, sum(_pss_kib(pid) for pid in _tree()) // 1024)
+            self.peak_mib = max(self.peak_mib, sum(pss_kib(pid) for pid in _tree()) // 1024)
 
 
 def _tree() -> set[int]:
@@ -243,16 +244,6 @@ def _tree() -> set[int]:
     while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
         ours |= more
     return ours
-
-
-def _pss_kib(pid: int) -> int:
-    try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1])
-    except OSError:
-        pass  # it ended, or is not ours to read
-    return 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import time
@@ -17,11 +16,11 @@ from .control_plane import TOOLS, ControlPlane, Running
 from .node import programs
 from .processes import until
 from .tools import ensure
+from .usage import cpu_seconds, pss_kib
 
 PODS = (10, 50)
 WINDOW_SECONDS = 20.0
 _READY_SECONDS = 120.0
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
 _SERVER = "mkdir -p /tmp/empty && exec python3 -m http.server 8000 --directory /tmp/empty"
 
 
@@ -49,15 +48,15 @@ def measure() -> Iterator[AgentCost]:
             kubectl.apply(running.kubeconfig, [_deployment(count)])
             if not until(partial(_all_ready, running, count), _READY_SECONDS):
                 raise TimeoutError(f"{_ready(running)} of {count} pods ready")
-            ready, before = time.monotonic() - begun, _cpu_seconds(agent)
+            ready, before = time.monotonic() - begun, cpu_seconds(agent)
             time.sleep(WINDOW_SECONDS)
-            share = (_cpu_seconds(agent) - before) / WINDOW_SECONDS
-            yield AgentCost(count, ready, share, _memory_mib(agent))
+            share = (cpu_seconds(agent) - before) / WINDOW_SECONDS
+            yield AgentCost(count, ready, share, pss_kib(agent) // 1024)
 
 
-def _agents(folder: str) -> list[Path]:
+def _agents(folder: str) -> list[int]:
     return [
-        process
+        int(process.name)
         for process in Path("/proc").glob("[0-9]*")
         if _command(process).startswith(f"{sys.executable} -m rehearsal.node.agent")
         and folder in _command(process)
@@ -80,18 +79,6 @@ def _ready(running: Running) -> int:
         running.kubeconfig, "get", "deployment", "idle", "-o=jsonpath={.status.readyReplicas}"
     )
     return int(found or 0)
-
-
-def _cpu_seconds(process: Path) -> float:
-    fields = (process / "stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * _TICK
-
-
-def _memory_mib(process: Path) -> int:
-    for line in (process / "smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) // 1024
-    return 0
 
 
 def _deployment(replicas: int) -> dict[str, Any]:

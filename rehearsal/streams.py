@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import dataclass
 
+from .usage import cpu_seconds
 from .workspace import ROOT
 
 PROGRAM = ROOT / "rehearsal/engine/simulator.py"
@@ -36,18 +37,12 @@ def measure() -> Measured:
     ) as process:
         os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
         said = process.stdout.readline() if process.stdout else ""
-        begun, cpu = time.monotonic(), _cpu_seconds(process.pid)
+        begun, cpu = time.monotonic(), cpu_seconds(process.pid)
         tokens = asyncio.run(_ask_all(int(said.split()[-1])))
         spent = time.monotonic() - begun
-        share = (_cpu_seconds(process.pid) - cpu) / spent
+        share = (cpu_seconds(process.pid) - cpu) / spent
         process.terminate()
     return Measured(tokens=tokens, pace=SECONDS / spent, cpu_share=share)
-
-
-def _cpu_seconds(pid: int) -> float:
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:  # noqa: PTH123  # no file of ours
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def _ask_all(port: int) -> int:
