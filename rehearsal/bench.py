@@ -185,6 +185,7 @@ def _pods() -> Iterator[Row]:
 def _engine() -> Iterator[Row]:
     from . import control_plane
     from .deploy import Rehearsal
+    from .launch import read_state
 
     with tempfile.TemporaryDirectory() as folder, _PeakMemory() as memory:
         rehearsal = Rehearsal(folder=Path(folder), stack="rehearsal", report=lambda _: None)
@@ -194,6 +195,7 @@ def _engine() -> Iterator[Row]:
             begun = time.perf_counter()
             running = rehearsal.start()
             yield ("control plane ready", f"{time.perf_counter() - begun:.1f} s", how)
+            memory.roots.add(read_state(running.state_dir)["pid"])
             rehearsal.simulate(running)
             cli = rehearsal.cli(running)
             spent = _seconds(partial(rehearsal.issue_secrets, cli))
@@ -212,10 +214,11 @@ def _engine() -> Iterator[Row]:
 
 
 class _PeakMemory:
-    """Sample the proportional memory of this process and all below it."""
+    """Sample the proportional memory of `roots`, at first this process, and of all below them."""
 
     def __init__(self) -> None:
         self.peak_mib = 0
+        self.roots = {os.getpid()}  # a control plane is nobody's child
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -229,10 +232,12 @@ class _PeakMemory:
 
     def _watch(self) -> None:
         while not self._done.wait(0.5):
-            self.peak_mib = max(self.peak_mib, sum(pss_kib(pid) for pid in _tree()) // 1024)
+            self.peak_mib = max(
+                self.peak_mib, sum(pss_kib(pid) for pid in _tree(self.roots)) // 1024
+            )
 
 
-def _tree() -> set[int]:
+def _tree(roots: set[int]) -> set[int]:
     parents: dict[int, int] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -240,7 +245,7 @@ def _tree() -> set[int]:
         except OSError:
             continue  # it ended
         parents[int(entry.parent.name)] = int(fields[1])
-    ours = {os.getpid()}
+    ours = set(roots)
     while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
         ours |= more
     return ours
