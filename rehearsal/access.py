@@ -26,8 +26,8 @@ _QUESTION = (
 
 def write_access(
     rehearsal: Rehearsal, running: Running, cli: PulumiCli, keys: Mapping[str, str]
-) -> None:
-    """Write it, readable by the user alone."""
+) -> dict[str, Any]:
+    """Write it, readable by the user alone, and answer what it says."""
     certificate = cli.secret(TLS_SECRET)
     ca_file = rehearsal.folder / "ca.crt"
     if certificate is not None:
@@ -48,6 +48,7 @@ def write_access(
     path = rehearsal.folder / "access.json"
     path.touch(mode=0o600)
     path.write_text(json.dumps(access, indent=1) + "\n", "utf-8")
+    return access
 
 
 def live_urls(rehearsal: Rehearsal, running: Running) -> dict[str, Any]:
@@ -66,14 +67,14 @@ def live_urls(rehearsal: Rehearsal, running: Running) -> dict[str, Any]:
     }
 
 
-def answers(rehearsal: Rehearsal, running: Running, keys: Mapping[str, str]) -> bool:
+def answers(rehearsal: Rehearsal, access: Mapping[str, Any]) -> bool:
     """Wait for the first answers, where every engine is one that can run here."""
-    plan, url = rehearsal.plan(), live_urls(rehearsal, running)["gateway_url"]
+    plan, url = rehearsal.plan(), access["gateway_url"]
     tenant, ca_file = plan.gateway.tenants[0], rehearsal.folder / "ca.crt"
     engines = {server.engine for server in plan.servers}
     if url is None or engines != {SIMULATOR} or not ca_file.exists():
         return True
-    question = keys[tenant.name], tenant.models[0]
+    question = access["api_keys"][tenant.name], tenant.models[0]
     return wait_for_answers(url, ca_file, *question, replicas=plan.gateway.replicas)
 
 
@@ -82,9 +83,9 @@ def why_no_url(running: Running) -> str:
     return "" if running.runs_pods else YOURS if running.adopted else NO_PODS
 
 
-def ask_lines(rehearsal: Rehearsal, running: Running, folder: str) -> list[str]:
+def ask_lines(rehearsal: Rehearsal, running: Running, url: str | None, folder: str) -> list[str]:
     """Write commands that ask the first tenant's first model; no key stands in them."""
-    plan, url = rehearsal.plan(), live_urls(rehearsal, running)["gateway_url"]
+    plan = rehearsal.plan()
     tenant, lines = plan.gateway.tenants[0], []
     if running.adopted:
         url = f"https://localhost:{FORWARDED_PORT}"

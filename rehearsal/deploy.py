@@ -82,7 +82,7 @@ class Rehearsal:
         nodes.register(
             running.kubeconfig,
             [
-                _simulated(pool, runs_pods=running.runs_pods and pool.name not in busy)
+                simulated(pool, runs_pods=running.runs_pods and pool.name not in busy)
                 for pool in plan.pools
             ],
             runs_pods=running.runs_pods,
@@ -159,7 +159,8 @@ def is_unread(weights: WeightsPlan, plan: BlueprintPlan) -> bool:
     return {s.engine for s in plan.servers if s.claim == weights.claim} <= {SIMULATOR}
 
 
-def _simulated(pool: PoolPlan, *, runs_pods: bool) -> nodes.SimulatedPool:
+def simulated(pool: PoolPlan, *, runs_pods: bool = False) -> nodes.SimulatedPool:
+    """Say which nodes play a pool."""
     return nodes.SimulatedPool(
         name=pool.name,
         nodes=pool.nodes,

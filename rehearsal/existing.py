@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ _PER_NAMESPACE = (
 )
 
 
-def adopt(folder: Path, kubeconfig: Path, stack: str) -> Running:
+def adopt(folder: Path, kubeconfig: Path) -> Running:
     """Take the current context of `kubeconfig`; raises PlanError where its cluster is silent."""
     if not kubeconfig.is_file():
         fix = "Name a kubeconfig file, or leave it out for an embedded cluster."
@@ -38,9 +38,13 @@ def adopt(folder: Path, kubeconfig: Path, stack: str) -> Running:
     context = kubectl.call(own, "config", "current-context").strip()
     server = kubectl.call(own, "config", "view", "-o=jsonpath={.clusters[0].cluster.server}")
     kubectl.call(own, "get", "--raw=/readyz", "--request-timeout=10s")
-    record = {"stack": stack, "server": server, "context": context}
-    (folder / _RECORD).write_text(json.dumps(record), "utf-8")
     return Running(own.parent, own, server, context, adopted=True)
+
+
+def remember(folder: Path, running: Running, stack: str) -> None:
+    """Write down that something of ours is on that cluster from now on, for `adopted`."""
+    record = {"stack": stack, "server": running.server, "context": running.context}
+    (folder / _RECORD).write_text(json.dumps(record), "utf-8")
 
 
 def adopted(folder: Path) -> tuple[Running, str] | None:
@@ -67,8 +71,8 @@ def _rights(running: Running, plan: BlueprintPlan) -> Iterator[Problem]:
         (resource, space.name) for space in plan.cluster.namespaces for resource in _PER_NAMESPACE
     ]
     denied: dict[str, list[str]] = {}
-    for resource, namespace in asked:
-        if not _may_create(running, resource, namespace):
+    for (resource, namespace), allowed in zip(asked, _may_create(running, asked), strict=True):
+        if not allowed:
             denied.setdefault(namespace, []).append(resource)
     for namespace, resources in denied.items():
         place = f" in {namespace}" if namespace else ""
@@ -79,23 +83,22 @@ def _rights(running: Running, plan: BlueprintPlan) -> Iterator[Problem]:
         )
 
 
-def _may_create(running: Running, resource: str, namespace: str) -> bool:
-    kind, _, group = resource.partition(".")
-    attributes = {"verb": "create", "resource": kind, "group": group, "namespace": namespace}
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": attributes},
-    }
-    answer = kubectl.call(
-        running.kubeconfig,
-        "create",
-        "-f",
-        "-",
-        "-o=jsonpath={.items[0].status.allowed}{.status.allowed}",
-        objects=[review],
-    )
-    return "true" in answer
+def _may_create(running: Running, asked: Sequence[tuple[str, str]]) -> list[bool]:
+    """Ask for all pairs of resource and namespace in one call."""
+    reviews = []
+    for resource, namespace in asked:
+        kind, _, group = resource.partition(".")
+        attributes = {"verb": "create", "resource": kind, "group": group, "namespace": namespace}
+        reviews.append(
+            {
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": attributes},
+            }
+        )
+    form = '-o=jsonpath={.status.allowed}{"\\n"}'
+    answers = kubectl.call(running.kubeconfig, "create", "-f", "-", form, objects=reviews)
+    return [answer == "true" for answer in answers.split()]
 
 
 def _nodes(running: Running, plan: BlueprintPlan) -> Iterator[Problem]:

@@ -41,28 +41,25 @@ def up(stack: str, folder: Path, api_port: int | None, kubeconfig: Path | None =
     check_stack(stack)  # refuses before anything is started
     with _alone(folder):
         _refuse_another_place(folder, kubeconfig)
-        if kubeconfig is None:
-            rehearsal, running = _embedded(Rehearsal(folder, stack, report, api_port))
-        else:
-            rehearsal = Rehearsal(folder, stack, report, embedded=False)
-            running = _on_existing(rehearsal, kubeconfig)
+        rehearsal = Rehearsal(folder, stack, report, api_port, embedded=kubeconfig is None)
+        running = _on_existing(rehearsal, kubeconfig) if kubeconfig else _embedded(rehearsal)
         cli = rehearsal.cli(running)
         keys = rehearsal.issue_secrets(cli)
         report("API keys and certificate: in the stack's config, encrypted")
-        write_access(rehearsal, running, cli, keys)
+        access = write_access(rehearsal, running, cli, keys)
         if status := cli.show("up", "--yes", "--skip-preview", "--color", "never"):
             report("the engine could not deploy it; what stands above says why")
             return status
         running.detach()
-        if not answers(rehearsal, running, keys):
+        if not answers(rehearsal, access):
             report("the gateway does not answer; `kubectl logs` of its pods say why")
             return 1
-        _say_goodbye(console, rehearsal, running, cli)
+        _say_goodbye(console, rehearsal, running, cli, access["gateway_url"])
         report("done")
     return 0
 
 
-def _embedded(rehearsal: Rehearsal) -> tuple[Rehearsal, Running]:
+def _embedded(rehearsal: Rehearsal) -> Running:
     report = rehearsal.report
     lacking = needs.lacking(report)
     rehearsal.runs_pods = lacking is None
@@ -72,14 +69,15 @@ def _embedded(rehearsal: Rehearsal) -> tuple[Rehearsal, Running]:
     report(f"control plane: {running.server}")
     rehearsal.simulate(running)
     report(_who_runs_pods(running, lacking))
-    return rehearsal, running
+    return running
 
 
 def _on_existing(rehearsal: Rehearsal, kubeconfig: Path) -> Running:
-    running = existing.adopt(rehearsal.folder, kubeconfig, rehearsal.stack)
+    running = existing.adopt(rehearsal.folder, kubeconfig)
     rehearsal.workspace.prepare(context=running.context)
     existing.check(running, rehearsal.plan())
     rehearsal.report(f"cluster {running.server}: has what {rehearsal.stack} needs")
+    existing.remember(rehearsal.folder, running, rehearsal.stack)
     rehearsal.settle_in(running)
     return running
 
@@ -133,7 +131,9 @@ def _who_runs_pods(running: Running, lacking: Problem | None) -> str:
     return f"nodes and pods: simulated by kwok, because {lacking.what}. {lacking.fix}"
 
 
-def _say_goodbye(console: Console, rehearsal: Rehearsal, running: Running, cli: PulumiCli) -> None:
+def _say_goodbye(
+    console: Console, rehearsal: Rehearsal, running: Running, cli: PulumiCli, url: str | None
+) -> None:
     texts = rehearsal.folder / "rendered"
     for name, text in render_texts(rehearsal.plan()).items():
         (texts / name).parent.mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,7 @@ def _say_goodbye(console: Console, rehearsal: Rehearsal, running: Running, cli: 
     console.print("\nWhat to try next", style="bold")
     console.print(f"  .venv/bin/kubectl --kubeconfig {kubeconfig} get pods -A -o wide")
     console.print(f"  .venv/bin/blueprint check {rehearsal.stack}")
-    for line in ask_lines(rehearsal, running, _near(rehearsal.folder)):
+    for line in ask_lines(rehearsal, running, url, _near(rehearsal.folder)):
         console.print(f"  {line}", soft_wrap=True, markup=False)
     console.print("  make down")
     if why := why_no_url(running):

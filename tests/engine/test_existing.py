@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ import yaml
 
 from components.blueprint.load import load_stack, stack_file
 from components.blueprint.plan import plan_blueprint
-from rehearsal import kubectl, nodes
+from rehearsal import existing, kubectl, nodes
 from rehearsal.control_plane import TOOLS, ControlPlane
+from rehearsal.deploy import simulated
 from rehearsal.tools import ensure
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +79,8 @@ def test_a_user_without_rights_is_told_which_are_missing(cluster, rehearse, tmp_
     assert "its user may not create namespaces" in said
     assert "statefulsets.apps" in said
     assert namespaces(cluster) == []
+    # Nothing is there, so the folder is free for another cluster.
+    assert existing.adopted(rehearse.folder) is None
 
 
 def test_a_kubeconfig_that_is_none_or_leads_nowhere_is_refused(cluster, rehearse, tmp_path):
@@ -92,15 +96,7 @@ def test_a_kubeconfig_that_is_none_or_leads_nowhere_is_refused(cluster, rehearse
 def test_up_and_down_leave_the_cluster_as_it_was(cluster, rehearse):
     spec, _ = load_stack(stack_file("rehearsal"))
     [pool] = plan_blueprint(spec).pools
-    simulated = nodes.SimulatedPool(
-        name=pool.name,
-        nodes=pool.usable_nodes,
-        gpus_per_node=pool.gpus_per_node,
-        gpu_resource=pool.gpu_resource,
-        labels=pool.node_labels,
-        taint_key=pool.taint_key,
-    )
-    nodes.register(cluster, [simulated])
+    nodes.register(cluster, [replace(simulated(pool), nodes=pool.usable_nodes)])
     done = rehearse("up", "--kubeconfig", str(cluster))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "port-forward service/gateway 8443:443" in done.stdout

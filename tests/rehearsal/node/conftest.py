@@ -166,6 +166,17 @@ def up(tmp_path_factory):
     assert not folder.exists()
 
 
+@pytest.fixture(scope="session")
+def client(up):
+    """Ask the deployed gateway as its first tenant."""
+    headers = {"Authorization": f"Bearer {up['api_keys']['acme']}"}
+    tls = ssl.create_default_context(cafile=up["ca_file"])
+    with httpx.Client(
+        base_url=up["gateway_url"], verify=tls, headers=headers, trust_env=False, timeout=60
+    ) as made:
+        yield made
+
+
 @pytest.fixture
 def new_space(cluster):
     """Make namespaces; what runs in them ends with the test."""

@@ -6,6 +6,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 PROGRAMS = Path(sys.executable).parent
+QUESTION = {
+    "model": "deepseek-r1",
+    "messages": [{"role": "user", "content": "Hello"}],
+    "max_tokens": 8,
+}
 
 
 def kubectl(up, *arguments, stdin=None):

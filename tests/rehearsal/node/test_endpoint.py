@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -12,15 +11,10 @@ import httpx
 import pytest
 import yaml
 
-from tests.rehearsal.node.deployed import ROOT, kubectl
+from tests.rehearsal.node.deployed import QUESTION, ROOT, kubectl
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.xdist_group("pods")]
 
-QUESTION = {
-    "model": "deepseek-r1",
-    "messages": [{"role": "user", "content": "Hello"}],
-    "max_tokens": 8,
-}
 # A pod of another tenant of the cluster, on a node that it may use.
 STRANGER = """
 apiVersion: v1
@@ -40,16 +34,6 @@ spec:
               except OSError as error:
                   print(error)
 """
-
-
-@pytest.fixture(scope="module")
-def client(up):
-    headers = {"Authorization": f"Bearer {up['api_keys']['acme']}"}
-    tls = ssl.create_default_context(cafile=up["ca_file"])
-    with httpx.Client(
-        base_url=up["gateway_url"], verify=tls, headers=headers, trust_env=False
-    ) as made:
-        yield made
 
 
 def test_the_gateway_answers_and_streams(client):

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import json
-import ssl
 import threading
 
 import httpx
 import pytest
 
-from tests.rehearsal.node.deployed import kubectl
+from tests.rehearsal.node.deployed import QUESTION, kubectl
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.xdist_group("pods")]
-
-QUESTION = {
-    "model": "deepseek-r1",
-    "messages": [{"role": "user", "content": "Hello"}],
-    "max_tokens": 8,
-}
-
-
-@pytest.fixture(scope="module")
-def client(up):
-    headers = {"Authorization": f"Bearer {up['api_keys']['acme']}"}
-    tls = ssl.create_default_context(cafile=up["ca_file"])
-    with httpx.Client(
-        base_url=up["gateway_url"], verify=tls, headers=headers, trust_env=False, timeout=60
-    ) as made:
-        yield made
 
 
 @pytest.fixture
