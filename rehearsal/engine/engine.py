@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from .answering import Answer, End, Event, Token
 from .batch import Batch, BusyError
 from .faults import Faults
+from .options import BLOCK_TOKENS
 from .refusals import RefusedError
 from .vllm_metrics import VllmMetrics
 from .web import Exchange
@@ -28,12 +29,12 @@ class Engine:
         tokens = options.kv_cache_tokens
         # Of the labels that vLLM has, those by which a stack is compared with its plan.
         cache = {
-            "block_size": "16",
+            "block_size": str(BLOCK_TOKENS),
             "cache_dtype": "simulated",
             "enable_prefix_caching": str(not options.no_prefix_cache),
             "kv_cache_max_concurrency": str(tokens / options.context_tokens),
             "kv_cache_size_tokens": str(tokens),
-            "num_gpu_blocks": str(tokens // 16),
+            "num_gpu_blocks": str(tokens // BLOCK_TOKENS),
         }
         self.metrics = VllmMetrics(options.served_model_name[0], cache)
         self.batch = Batch(options, self.faults, self.metrics)
