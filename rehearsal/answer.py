@@ -14,8 +14,9 @@ from .processes import until
 _SECONDS = 60.0
 _TIMEOUT_SECONDS = 10.0
 # A connection goes to any replica, and each finds the engines by itself, seconds after it is
-# ready. So many answers in a row leave one in 256 that a second replica was never asked.
-_IN_A_ROW_PER_REPLICA = 4
+# ready. Meanwhile hundreds are asked, so the row has to be long: of 500 connections to two
+# replicas, 16 in a row go to the same one less than once in a hundred times, 8 most of the time.
+_IN_A_ROW_PER_REPLICA = 8
 _ANSWERS = (200, 429)  # too many requests: who says that has found its way, too
 
 
