@@ -26,7 +26,9 @@ AUTO_NAME = "1a2b3c4d"  # the provider appends a random suffix to what has no na
 CLUSTER_ADDRESS = "10.96.0.10"
 LOAD_BALANCER_ADDRESS = "192.0.2.10"  # RFC 5737: documentation, reachable by nobody
 
-SPARE_LOOP = asyncio.new_event_loop()  # one for all: Python complains of each that is not closed
+# One for all, set before anybody asks: Python complains of each that it makes and nobody closes.
+SPARE_LOOP = asyncio.new_event_loop()
+asyncio.set_event_loop(SPARE_LOOP)
 
 BUDGET_SECONDS = {"fast": 1.0, "medium": 10.0, "slow": float("inf")}
 SLOWEST = 10
@@ -250,6 +252,10 @@ def pytest_configure(config):
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if not hasattr(config, "workerinput"):  # a worker of xdist reports to the controller
         config.pluginmanager.register(Ledger(config.getini("allowed_skips")), "ledger")
+
+
+def pytest_unconfigure():
+    SPARE_LOOP.close()
 
 
 def pytest_collection_modifyitems(items):
